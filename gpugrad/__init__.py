@@ -1,0 +1,233 @@
+"""gpugrad: the Array API standard, differentiable, on NumPy and on CuPy.
+
+    import gpugrad as gg
+
+    def loss(w, x):
+        return gg.mean(gg.tanh(x @ w) ** 2)
+
+    gg.grad(loss)(w, x)        # on whatever arrays w and x are: numpy.ndarray, cupy.ndarray, gg.Tensor
+
+This module is a namespace of the standard (2025.12). ``gg.nn``, ``gg.optim`` and ``gg.data`` load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math as _math
+from typing import TYPE_CHECKING, Any
+
+from gpugrad import cuda, random
+from gpugrad.arrays.devices import Device, get_default_device, set_default_device
+from gpugrad.arrays.dtypes import bool_ as bool
+from gpugrad.arrays.dtypes import (
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)  # fmt: skip
+from gpugrad.checkpoint import checkpoint
+from gpugrad.custom import custom_vjp
+from gpugrad.differentiate import (
+    backward,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)  # fmt: skip
+from gpugrad.errors import (
+    AnomalyError,
+    ConversionError,
+    DetachedWarning,
+    DeviceError,
+    DTypeError,
+    FileFormatError,
+    GpugradError,
+    GraphError,
+    IndexingError,
+    InplaceError,
+    RuleError,
+    ShapeError,
+)  # fmt: skip
+from gpugrad.files import load, save
+from gpugrad.modes import debug, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from gpugrad.namespace import SUPPORTED_API_VERSIONS, __array_api_version__, __array_namespace_info__
+from gpugrad.operators import Tensor
+from gpugrad.ops.contraction import matmul, tensordot, vecdot
+from gpugrad.ops.conversion import asarray, from_dlpack, tensor
+from gpugrad.ops.creation import (
+    arange,
+    empty,
+    empty_like,
+    eye,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)  # fmt: skip
+from gpugrad.ops.dtypes import astype, can_cast, finfo, iinfo, isdtype, result_type
+from gpugrad.ops.einsum import einsum
+from gpugrad.ops.elementwise import (
+    abs,
+    acos,
+    acosh,
+    add,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    ceil,
+    clip,
+    conj,
+    copysign,
+    cos,
+    cosh,
+    divide,
+    equal,
+    exp,
+    expm1,
+    floor,
+    floor_divide,
+    greater,
+    greater_equal,
+    hypot,
+    imag,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    nextafter,
+    not_equal,
+    positive,
+    pow,
+    real,
+    reciprocal,
+    remainder,
+    round,
+    sign,
+    signbit,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    trunc,
+    where,
+)  # fmt: skip
+from gpugrad.ops.indexing import repeat, take, take_along_axis
+from gpugrad.ops.reduction import (
+    all,
+    any,
+    count_nonzero,
+    cumulative_prod,
+    cumulative_sum,
+    diff,
+    max,
+    mean,
+    min,
+    prod,
+    std,
+    sum,
+    var,
+)  # fmt: skip
+from gpugrad.ops.searching import (
+    argmax,
+    argmin,
+    argsort,
+    isin,
+    nonzero,
+    searchsorted,
+    sort,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+)  # fmt: skip
+from gpugrad.ops.shape import (
+    broadcast_arrays,
+    broadcast_shapes,
+    broadcast_to,
+    concat,
+    expand_dims,
+    flip,
+    matrix_transpose,
+    meshgrid,
+    moveaxis,
+    permute_dims,
+    reshape,
+    roll,
+    squeeze,
+    stack,
+    tile,
+    tril,
+    triu,
+    unstack,
+)  # fmt: skip
+from gpugrad.ops.transfer import to_device
+from gpugrad.random import manual_seed
+
+if TYPE_CHECKING:
+    from gpugrad import data, nn, optim, testing
+
+__version__ = "0.1.0"
+
+e = _math.e
+inf = _math.inf
+nan = _math.nan
+newaxis = None
+pi = _math.pi
+
+device = Device  # PyTorch's name
+
+_LAZY = ("data", "nn", "optim", "testing")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"gpugrad.{name}")
+    raise AttributeError(f"module 'gpugrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([name for name in globals() if not name.startswith("_")] + list(_LAZY))

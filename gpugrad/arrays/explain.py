@@ -1,0 +1,66 @@
+"""From a backend's exception to one clear sentence: the op, what it was given, what it expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from gpugrad.arrays.devices import device_of
+from gpugrad.arrays.kernels import WEAK
+from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, ShapeError
+
+
+def describe(operand: Any) -> str:
+    """What an operand is, in a few words: "float32 (3, 4)"."""
+    if type(operand) in WEAK:
+        return repr(operand)
+    if isinstance(operand, (list, tuple)):
+        return "[" + ", ".join(map(describe, operand)) + "]"
+    if hasattr(operand, "shape") and hasattr(operand, "dtype"):
+        return f"{operand.dtype} {tuple(operand.shape)}"
+    return type(operand).__name__
+
+
+def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dict[str, Any]) -> Exception:
+    """The exception to raise in place of `error`, which the kernel of `name` raised for `operands`.
+
+    What is not about shapes, dtypes, devices or indices (out of memory, warnings turned into errors) is returned as it is.
+    """
+    if isinstance(error, (GpugradError, Warning)):
+        return error
+    kind = _kind(error)
+    if kind is None:
+        return error
+    arrays = [x for x in operands if type(x) not in WEAK and hasattr(x, "shape")]
+    devices = {str(device_of(x)) for x in arrays}
+    if len(devices) > 1:
+        return DeviceError(f"{name}: operands are on {' and '.join(sorted(devices))}; move them to one device with .to(device)")
+    given = " and ".join(map(describe, operands))
+    settings = "".join(
+        f", {key}={describe(value)}" for key, value in options.items() if value is not None and value is not False
+    )
+    if kind is ShapeError and len(arrays) > 1 and not options and not _broadcast(arrays) and "matmul" not in name:
+        return ShapeError(
+            f"{name}: shapes {' and '.join(str(tuple(x.shape)) for x in arrays)} do not broadcast: "
+            "each pair of sizes, counted from the right, must be equal or contain a 1"
+        )
+    return kind(f"{name}: got {given}{settings}: {str(error).rstrip('.')}")
+
+
+def _kind(error: Exception) -> type[Exception] | None:
+    if isinstance(error, numpy.exceptions.AxisError):
+        return ShapeError
+    if isinstance(error, IndexError):
+        return IndexingError
+    if isinstance(error, TypeError):
+        return DTypeError
+    return ShapeError if isinstance(error, ValueError) else None
+
+
+def _broadcast(arrays: list[Any]) -> bool:
+    try:
+        numpy.broadcast_shapes(*(tuple(x.shape) for x in arrays))
+    except ValueError:
+        return False
+    return True

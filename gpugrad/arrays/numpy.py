@@ -1,0 +1,240 @@
+"""NumPy's fast spellings: the same results as the public functions, without their Python layers.
+
+``numpy.sum(a)`` takes about four times as long as ``numpy.add.reduce(a)`` on a small array, and both are the same loop. What
+is not listed here is taken from ``numpy`` itself, or from array-api-compat where NumPy departs from the standard.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+from numpy import add, asarray, maximum, minimum, ndarray
+
+Kernel = Callable[..., Any]
+
+# NumPy's stubs have no overload for a keepdims that is only known at run time.
+_add_reduce: Any = numpy.add.reduce
+_multiply_reduce: Any = numpy.multiply.reduce
+_maximum_reduce: Any = maximum.reduce
+_minimum_reduce: Any = minimum.reduce
+_or_reduce: Any = numpy.logical_or.reduce
+_and_reduce: Any = numpy.logical_and.reduce
+
+SPELLINGS: dict[str, Kernel] = {}
+"""Kernels by the name of the op."""
+
+# Functions of the standard whose NumPy namesakes differ in a signature, a default or a result.
+_DEPARTING = frozenset(
+    [
+        "argsort",
+        "count_nonzero",
+        "cumulative_prod",
+        "cumulative_sum",
+        "nonzero",
+        "sort",
+        "unique_all",
+        "unique_counts",
+        "unique_inverse",
+        "unique_values",
+    ]
+)
+
+
+def spelling(name: str, standard: bool) -> Kernel | None:
+    """The NumPy kernel of the op `name`; `standard` says whether a NumPy function of that name is the op."""
+    if name in SPELLINGS:
+        return SPELLINGS[name]
+    if not standard:
+        return None
+    # array-api-compat's NumPy namespace takes 0.1 s to import (it pulls in numpy.f2py): only where it is needed.
+    module = importlib.import_module("array_api_compat.numpy") if name in _DEPARTING else numpy
+    found: Kernel | None = getattr(module, name, None)
+    return found
+
+
+def _spells(name: str) -> Callable[[Kernel], Kernel]:
+    def register(kernel: Kernel) -> Kernel:
+        SPELLINGS[name] = kernel
+        return kernel
+
+    return register
+
+
+# Reductions ---------------------------------------------------------------------------------------------------------
+
+
+@_spells("sum")
+def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _add_reduce(x, axis, dtype, None, keepdims)
+
+
+@_spells("prod")
+def _prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return _multiply_reduce(x, axis, dtype, None, keepdims)
+
+
+@_spells("max")
+def _max(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _maximum_reduce(x, axis, None, None, keepdims)
+
+
+@_spells("min")
+def _min(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _minimum_reduce(x, axis, None, None, keepdims)
+
+
+@_spells("any")
+def _any(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _or_reduce(x, axis, None, None, keepdims)
+
+
+@_spells("all")
+def _all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return _and_reduce(x, axis, None, None, keepdims)
+
+
+@_spells("mean")
+def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    if x.dtype.itemsize <= 2 or x.dtype.kind not in "fc":  # numpy.mean sums float16 in float32 and integers in float64
+        return numpy.mean(x, axis=axis, keepdims=keepdims)
+    total = _add_reduce(x, axis, None, None, keepdims)
+    count = x.size if axis is None else math.prod(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return total / total.dtype.type(count)
+
+
+@_spells("argmax")
+def _argmax(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return x.argmax(axis, keepdims=keepdims)
+
+
+@_spells("argmin")
+def _argmin(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    return x.argmin(axis, keepdims=keepdims)
+
+
+# Shapes -------------------------------------------------------------------------------------------------------------
+
+
+@_spells("reshape")
+def _reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    return x.reshape(shape) if copy is None else numpy.reshape(x, shape, copy=copy)
+
+
+@_spells("permute_dims")
+def _permute_dims(x: Any, /, axes: Any) -> Any:
+    return x.transpose(axes)
+
+
+@_spells("matrix_transpose")
+def _matrix_transpose(x: Any, /) -> Any:
+    return x.mT
+
+
+@_spells("squeeze")
+def _squeeze(x: Any, /, axis: Any) -> Any:
+    return x.squeeze(axis)
+
+
+@_spells("expand_dims")
+def _expand_dims(x: Any, /, axis: Any) -> Any:
+    if axis == 0:
+        return x[None]
+    if axis == -1:
+        return x[..., None]
+    return numpy.expand_dims(x, axis)
+
+
+@_spells("broadcast_to")
+def _broadcast_to(x: Any, /, shape: Any) -> Any:
+    # numpy.broadcast_to goes through nditer in Python; a scalar, the usual case of a sum's gradient, needs one buffer and no
+    # strides. The result is read-only either way, since its elements share memory.
+    if x.ndim == 0:
+        out = ndarray(shape, x.dtype, asarray(x), 0, (0,) * len(shape))
+        out.flags.writeable = False
+        return out
+    return numpy.broadcast_to(x, shape)
+
+
+@_spells("unstack")
+def _unstack(x: Any, /, *, axis: int = 0) -> Any:
+    return tuple(numpy.moveaxis(x, axis, 0))
+
+
+@_spells("astype")
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
+@_spells("copy")
+def _copy(x: Any, /) -> Any:
+    return x.copy()
+
+
+# Indexing -----------------------------------------------------------------------------------------------------------
+
+
+@_spells("getitem")
+def _getitem(x: Any, /, key: Any) -> Any:
+    return x[key]
+
+
+@_spells("put")
+def _put(x: Any, value: Any, /, key: Any) -> Any:
+    out = numpy.array(x)  # a copy, and an array even of a NumPy scalar
+    out[key] = value
+    return out
+
+
+@_spells("scatter_add")
+def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
+    out = numpy.zeros(shape, values.dtype)
+    if unique:
+        out[key] = values
+    else:
+        add.at(out, key, values)
+    return out
+
+
+@_spells("take")
+def _take(x: Any, indices: Any, /, *, axis: Any = None) -> Any:
+    return x.take(indices, axis)
+
+
+# Elementwise --------------------------------------------------------------------------------------------------------
+
+
+@_spells("clip")
+def _clip(x: Any, low: Any, high: Any, /) -> Any:
+    if low is not None:
+        x = maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+@_spells("var")
+def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    return numpy.var(x, axis=axis, correction=correction, keepdims=keepdims)
+
+
+@_spells("std")
+def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+    return numpy.std(x, axis=axis, correction=correction, keepdims=keepdims)
+
+
+# In place, for the engine and the optimizers ------------------------------------------------------------------------
+
+
+@_spells("add_into")
+def _add_into(x: Any, y: Any, /) -> Any:
+    # NumPy scalars have no buffer to write to.
+    return add(x, y, out=x) if isinstance(x, ndarray) else x + y
+
+
+@_spells("owned")
+def _owned(x: Any, /) -> Any:
+    """`x` itself if it is an array that can be written to, else a copy: gradients of a sum are read-only broadcast views."""
+    x = asarray(x)
+    return x if x.flags.writeable else x.copy()

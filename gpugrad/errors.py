@@ -1,0 +1,74 @@
+"""Every exception and warning that gpugrad raises on purpose.
+
+::
+
+    Exception
+     └── GpugradError                 catches all of them
+          ├── ShapeError              (ValueError)    shapes that do not fit each other or the op
+          ├── DTypeError              (TypeError)     a dtype or a type that the op cannot take
+          │    └── UnsupportedOperandError            an operand that is no array and no number
+          ├── DeviceError             (RuntimeError)  unknown, absent or mixed devices
+          ├── IndexingError           (IndexError)    an index out of range, or of the wrong kind
+          ├── ConversionError         (TypeError)     a conversion that would lose a gradient, or leave the GPU
+          ├── GraphError              (RuntimeError)  backward through something that cannot be differentiated
+          │    └── InplaceError                       an in-place update that would corrupt a gradient
+          ├── RuleError               (ValueError)    a gradient rule that returns the wrong count, shape or type
+          ├── AnomalyError            (ArithmeticError)  debug mode found the first nan or inf
+          └── FileFormatError         (ValueError)    a weights file that is truncated, foreign or does not fit
+    UserWarning
+     └── DetachedWarning              a recording Tensor was turned into a Python number
+
+Each also derives from the built-in exception that NumPy or PyTorch users would expect, so existing ``except`` clauses work.
+"""
+
+
+class GpugradError(Exception):
+    """Base class of every exception that gpugrad raises on purpose."""
+
+
+class ShapeError(GpugradError, ValueError):
+    """Shapes do not fit each other, or do not fit the op."""
+
+
+class DTypeError(GpugradError, TypeError):
+    """A dtype, or the type of an argument, is not one that the op takes."""
+
+
+class UnsupportedOperandError(DTypeError):
+    """An operand is of a type that no op takes. Operators turn it into NotImplemented, so that the other side may try."""
+
+
+class DeviceError(GpugradError, RuntimeError):
+    """A device is unknown, absent, or not the one where the other arrays are."""
+
+
+class IndexingError(GpugradError, IndexError):
+    """An index is out of range, or of a kind that cannot index."""
+
+
+class ConversionError(GpugradError, TypeError):
+    """An implicit conversion would lose a gradient or copy from the GPU behind the user's back."""
+
+
+class GraphError(GpugradError, RuntimeError):
+    """There is no graph to differentiate, or it has been freed."""
+
+
+class InplaceError(GraphError):
+    """An in-place update would corrupt a gradient."""
+
+
+class RuleError(GpugradError, ValueError):
+    """A gradient rule returned the wrong number, shape or type of gradients."""
+
+
+class AnomalyError(GpugradError, ArithmeticError):
+    """Debug mode found the first nan or inf."""
+
+
+class FileFormatError(GpugradError, ValueError):
+    """A file of weights is truncated, foreign, or does not fit the model."""
+
+
+class DetachedWarning(UserWarning):
+    """A Tensor that records became a Python number, which has no gradient."""

@@ -1,0 +1,280 @@
+"""The shape of an op's wrapper, once: unwrap Tensors, run the kernel, record.
+
+An op is declared by a definition (its signature, its documentation, and the truth about what it computes) and one gradient
+rule for each operand. From these :func:`primitive` writes the wrapper, as ``dataclasses`` writes ``__init__``. For
+``multiply = binary("multiply", "x1 * x2", x=lambda g, y: g * y, y=lambda g, x: g * x)`` it is::
+
+    def multiply(x, y, /):
+        if isinstance(x, Tensor):
+            x_node = x.node; x = x.array; wrapped = True
+        else:
+            x_node = None; wrapped = False
+        ...the same for y
+        try:
+            if type(x) is type(y): kernel = kernels[type(x)]
+            else: kernel, x, y = mixed(kernels, x, y)
+            out = kernel(x, y)
+        except Exception as error:
+            raise explain("multiply", error, (x, y), {}) from None
+        if not wrapped:
+            return out                                             # arrays in, arrays out
+        mode = flags()
+        if not mode & 1 or x_node is None and y_node is None:
+            result = Tensor(out)                                   # a constant
+        elif y_node is None:
+            result = Tensor(out, Node(((x_node, x_rule, (y,)),), out.shape, out.dtype))
+        ...
+        return result if mode < 2 else examine(result, "multiply", (x, y))
+
+What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import linecache
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.devices import device_of
+from gpugrad.arrays.explain import explain
+from gpugrad.arrays.kernels import Kernels, mixed
+from gpugrad.debug import GENERATED, examine
+from gpugrad.modes import flags
+from gpugrad.tape import Node, Rule, Tensor
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+Number: TypeAlias = "bool | int | float | complex"
+Function = TypeVar("Function", bound=Callable[..., Any])
+GradientRule: TypeAlias = "Callable[..., Any] | None"
+
+REGISTRY: dict[str, Callable[..., Any]] = {}
+"""Every op by name: the tests hold each against its record in tests/cases/."""
+
+
+class Unary(Protocol):
+    """An op of one array. Tensor in, Tensor out; array in, array out; Python number in, Python number out."""
+
+    __name__: str
+
+    def __call__(self, x: A, /) -> A: ...
+
+
+class Binary(Protocol):
+    """An op of two arrays that broadcast, or of an array and a number."""
+
+    __name__: str
+
+    @overload
+    def __call__(self, x1: Tensor, x2: Any, /) -> Tensor: ...
+    @overload
+    def __call__(self, x1: Any, x2: Tensor, /) -> Tensor: ...
+    @overload
+    def __call__(self, x1: A, x2: A | Number, /) -> A: ...
+
+
+def zero(g: Any) -> None:
+    """The rule of a locally constant op: its gradient is zero, which is no error. The engine makes the zeros."""
+
+
+def unary(name: str, formula: str, x: GradientRule = None, *, note: str = "") -> Unary:
+    """Declare an elementwise op of one operand; without a rule its results are constants (booleans, integers)."""
+
+    def definition(x: Any, /) -> Any:
+        return getattr(array_namespace(x), name)(x)
+
+    return _elementwise(definition, name, formula, {"x": x}, note)
+
+
+def binary(name: str, formula: str, x: GradientRule = None, y: GradientRule = None, *, note: str = "") -> Binary:
+    """Declare an elementwise op of two operands that broadcast; the engine undoes the broadcasting of gradients."""
+
+    def definition(x: Any, y: Any, /) -> Any:
+        return getattr(array_namespace(x, y), name)(x, y)
+
+    return _elementwise(definition, name, formula, {"x": x, "y": y}, note)
+
+
+def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, GradientRule], note: str) -> Any:
+    definition.__name__ = definition.__qualname__ = name
+    definition.__module__ = "gpugrad"
+    two = len(rules) == 2
+    gradient = (
+        "Differentiable."
+        if any(rule not in (None, zero) for rule in rules.values())
+        else "Locally constant: the gradient is zero."
+        if any(rules.values())
+        else "Not differentiable: the result is a constant."
+    )
+    definition.__doc__ = (
+        f"{formula}, elementwise.\n\n"
+        f"Shapes: {'the two operands broadcast' if two else 'any, and the result has the same'}. "
+        "Dtypes: as NumPy and CuPy; a Python number never widens an array.\n"
+        f"{gradient}{' ' + note if note else ''}\n\n"
+        f"Raises {'ShapeError if the shapes do not broadcast, DeviceError if the devices differ, ' if two else ''}"
+        "DTypeError for a dtype that it does not take.\n"
+        f"Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.{name}.html"
+    )
+    return primitive(standard=True, **rules)(definition)
+
+
+def primitive(*, standard: bool = False, **rules: GradientRule) -> Callable[[Function], Function]:
+    """Make a definition over raw arrays an op. `rules` names every array operand, with its gradient rule or None.
+
+    `standard` says that ``numpy.<name>`` and ``cupy.<name>`` are kernels of this op. A rule is called with the gradient of the
+    result and what its parameter names ask for: operands, options, ``out``, ``<operand>_shape``, ``<operand>_device``.
+    """
+
+    def declare(definition: Function) -> Function:
+        name = definition.__name__.lstrip("_")
+        signature = inspect.signature(definition)
+        operands = tuple(rules)
+        kernels = Kernels(name, definition, standard)
+        scope: dict[str, Any] = {"kernels": kernels, "op": name}
+        keeps: list[tuple[str, tuple[str, ...]]] = []
+        for operand, function in rules.items():
+            if function is not None:
+                residuals = tuple(inspect.signature(function).parameters)[1:]
+                scope[f"{operand}_rule"] = Rule(name, operand, function, residuals, operands)
+                keeps.append((operand, residuals))
+        wrapper = _compile(_parameters(signature), operands, tuple(keeps), _call(signature, operands), name)(scope)
+        functools.update_wrapper(wrapper, definition)
+        wrapper.kernels = kernels
+        wrapper.definition = definition
+        REGISTRY[name] = wrapper
+        return wrapper
+
+    return declare
+
+
+def composite(function: Callable[P, R]) -> Callable[P, R]:
+    """Register a function that is differentiable because it is written in other ops: it needs no rule, but has a record too."""
+    REGISTRY[function.__name__] = function
+    return function
+
+
+def _parameters(signature: inspect.Signature) -> str:
+    """The parameter list as source, without annotations."""
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def _call(signature: inspect.Signature, operands: tuple[str, ...]) -> tuple[str, str]:
+    """How the kernel is called, and the options as a dict display for error messages."""
+    parameters = signature.parameters.values()
+    arguments = (f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else p.name for p in parameters)
+    options = (f"'{p.name}': {p.name}" for p in parameters if p.name not in operands)
+    return ", ".join(arguments), "{" + ", ".join(options) + "}"
+
+
+@functools.cache
+def _compile(
+    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str], name: str
+) -> Callable[[dict[str, Any]], Any]:
+    """A factory of wrappers; ops of the same shape share its code, so that importing gpugrad stays quick."""
+    shape = (parameters, operands, keeps, call)
+    factory = _factory(*shape)
+
+    def make(scope: dict[str, Any]) -> Any:
+        wrapper = factory(**scope)
+        wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
+        return wrapper
+
+    return make
+
+
+@functools.cache
+def _factory(
+    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str]
+) -> Callable[..., Any]:
+    rules = [f"{operand}_rule" for operand, _ in keeps]
+    wrapper = _source(parameters, operands, keeps, call)
+    source = f"def factory(op, kernels{''.join(', ' + rule for rule in rules)}):\n" + _indent(wrapper) + "\n    return wrapper"
+    file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
+    scope: dict[str, Any] = {
+        "Tensor": Tensor, "Node": Node, "flags": flags, "mixed": mixed, "explain": explain, "examine": examine,
+        "device_of": device_of,
+    }  # fmt: skip
+    exec(compile(source, file, "exec"), scope)
+    factory: Callable[..., Any] = scope["factory"]
+    return factory
+
+
+def _source(
+    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str]
+) -> str:
+    """The source of the wrapper shown at the top of this module."""
+    arguments, options = call
+    given = "(" + "".join(f"{x}, " for x in operands) + ")"
+    recording = {operand for operand, _ in keeps}
+    lines = [f"def wrapper{parameters}:"]
+    for i, x in enumerate(operands):
+        keep_node = f"{x}_node = {x}.node; " if x in recording else ""
+        lines += [f"    if isinstance({x}, Tensor):", f"        {keep_node}{x} = {x}.array; wrapped = True"]
+        otherwise = [f"{x}_node = None"] * (x in recording) + ["wrapped = False"] * (i == 0)
+        if otherwise:
+            lines += ["    else:", f"        {'; '.join(otherwise)}"]
+    lines += ["    try:"]
+    if len(operands) == 1:
+        lines += [f"        out = kernels[type({operands[0]})]({arguments})"]
+    else:
+        same = " is ".join(f"type({x})" for x in operands)
+        lines += [
+            f"        if {same}: kernel = kernels[type({operands[0]})]",
+            f"        else: kernel, {', '.join(operands)} = mixed(kernels, {', '.join(operands)})",
+            f"        out = kernel({arguments})",
+        ]
+    lines += [
+        "    except Exception as error:",
+        f"        raise explain(op, error, {given}, {options}) from None",
+        "    if not wrapped:",
+        "        return out",
+        "    mode = flags()",
+    ]
+    lines += _recording(operands, keeps)
+    lines += [f"    return result if mode < 2 else examine(result, op, {given})"]
+    return "\n".join(lines)
+
+
+def _recording(operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
+    """The lines that make the result: a constant, or a Tensor with an edge to every operand that records."""
+
+    def edge(operand: str, residuals: tuple[str, ...]) -> str:
+        kept = "".join(_residual(name) + ", " for name in residuals)
+        return f"({operand}_node, {operand}_rule, ({kept}))"
+
+    if not keeps:
+        return ["    result = Tensor(out)"]
+    none = " and ".join(f"{operand}_node is None" for operand, _ in keeps)
+    lines = [f"    if not mode & 1 or {none}:", "        result = Tensor(out)"]
+    if len(keeps) == 2:  # the common case, without building a list
+        (x, x_keeps), (y, y_keeps) = keeps
+        for condition, edges in (
+            (f"elif {y}_node is None", edge(x, x_keeps) + ","),
+            (f"elif {x}_node is None", edge(y, y_keeps) + ","),
+            ("else", f"{edge(x, x_keeps)}, {edge(y, y_keeps)}"),
+        ):
+            lines += [f"    {condition}:", f"        result = Tensor(out, Node(({edges}), out.shape, out.dtype))"]
+        return lines
+    if len(keeps) == 1:
+        edges = "(" + edge(*keeps[0]) + ",)"
+    else:
+        edges = "tuple(edge for edge in (" + ", ".join(edge(*keep) for keep in keeps) + ") if edge[0] is not None)"
+    return [*lines, "    else:", f"        result = Tensor(out, Node({edges}, out.shape, out.dtype))"]
+
+
+def _residual(name: str) -> str:
+    """What the tape keeps for a parameter of a rule, as source."""
+    if name.endswith("_shape"):
+        return f"{name.removesuffix('_shape')}.shape"
+    return f"device_of({name.removesuffix('_device')})" if name.endswith("_device") else name
+
+
+def _indent(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())

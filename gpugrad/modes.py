@@ -1,0 +1,93 @@
+"""What an op does besides computing: record, look for nan, which dtype and device to create with.
+
+All of it lives in context variables, so threads and async tasks do not disturb each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any
+
+RECORD = 1
+DEBUG = 2
+
+# One integer of flags, read once by every op.
+_flags: ContextVar[int] = ContextVar("gpugrad_flags", default=RECORD)
+flags: Callable[[], int] = _flags.get
+
+
+class _Mode(ContextDecorator):
+    """A context manager and decorator that changes the flags; the same object can be entered repeatedly and nested."""
+
+    def __init__(self, on: int = 0, off: int = 0) -> None:
+        self._on = on
+        self._off = off
+        self._tokens: list[Token[int]] = []
+
+    def _recreate_cm(self) -> _Mode:  # a decorated function gets a fresh one for each call: recursion, threads
+        return _Mode(self._on, self._off)
+
+    def __enter__(self) -> _Mode:
+        self._tokens.append(_flags.set((flags() | self._on) & ~self._off))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _flags.reset(self._tokens.pop())
+
+
+def no_grad() -> _Mode:
+    """Record nothing inside: no graph, no saved arrays. A context manager and a decorator."""
+    return _Mode(off=RECORD)
+
+
+def enable_grad() -> _Mode:
+    """Record again inside a :func:`no_grad` block. A context manager and a decorator."""
+    return _Mode(on=RECORD)
+
+
+def set_grad_enabled(mode: bool, /) -> _Mode:
+    """:func:`enable_grad` if `mode` else :func:`no_grad`, for code that decides at run time."""
+    return enable_grad() if mode else no_grad()
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops record at this point."""
+    return bool(flags() & RECORD)
+
+
+def debug(mode: bool = True, /) -> _Mode:
+    """Stop at the first nan or inf that an op produces from finite inputs, in the forward pass or in the backward pass.
+
+    The :class:`~gpugrad.errors.AnomalyError` names the op and the line of user code that called it. Every op then reads
+    its results back, which waits for the GPU: for finding faults, not for training. A context manager and a decorator.
+    """
+    return _Mode(on=DEBUG) if mode else _Mode(off=DEBUG)
+
+
+class Default:
+    """A default that can be set for good (`set`) or for a block (`push` and `pop`), one value per context."""
+
+    def __init__(self, name: str, initial: Any) -> None:
+        self._initial = initial
+        self._variable: ContextVar[Any] = ContextVar(name)
+
+    def get(self) -> Any:
+        return self._variable.get(self._initial)
+
+    def set_everywhere(self, value: Any) -> None:
+        """For this context and for every context that has not chosen its own (new threads, for instance)."""
+        self._initial = value
+        self._variable.set(value)
+
+    def push(self, value: Any) -> Token[Any]:
+        return self._variable.set(value)
+
+    def pop(self, token: Token[Any]) -> None:
+        self._variable.reset(token)
+
+
+random_log: ContextVar[dict[Any, Any] | None] = ContextVar("gpugrad_random_log", default=None)
+"""While a checkpoint runs its function: the state in which each random generator was first used, to be restored later."""

@@ -1,0 +1,673 @@
+"""The methods of an array class, written once and attached to Tensor when gpugrad is imported.
+
+Operators accept Python and NumPy numbers, arrays and Tensors. In-place forms (``x[i] = v``, ``x += v``) rebind the Tensor to a
+new array and a new node, so neither what was recorded nor an array that somebody else holds ever changes.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, cast
+
+import numpy
+
+from gpugrad.arrays.devices import CPU, DeviceLike, device_of, parse, to_numpy
+from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
+from gpugrad.debug import caller
+from gpugrad.differentiate import backward as _backward
+from gpugrad.errors import (
+    ConversionError,
+    DetachedWarning,
+    DTypeError,
+    GraphError,
+    InplaceError,
+    ShapeError,
+    UnsupportedOperandError,
+)  # fmt: skip
+from gpugrad.families import Binary
+from gpugrad.modes import is_grad_enabled
+from gpugrad.ops import contraction, conversion, dtypes, elementwise, indexing, reduction, searching, shape, transfer
+from gpugrad.tape import Leaf, Tensor, raw, require_grad
+
+Axes = int | tuple[int, ...] | None
+
+_next_hook = count().__next__
+
+
+def _left(op: Binary) -> Callable[[Any, Any], Any]:
+    """``self op other``; NotImplemented for what no op takes, so that the other side may try."""
+
+    def operator(self: Any, other: Any, /) -> Any:
+        try:
+            return op(self, other)
+        except UnsupportedOperandError:
+            return NotImplemented
+
+    return operator
+
+
+def _right(op: Binary) -> Callable[[Any, Any], Any]:
+    """``other op self``."""
+
+    def operator(self: Any, other: Any, /) -> Any:
+        try:
+            return op(other, self)
+        except UnsupportedOperandError:
+            return NotImplemented
+
+    return operator
+
+
+def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Any]:
+    """``self op= other``: self is rebound to the result."""
+
+    def operator(self: Any, other: Any, /) -> Any:
+        _refuse_leaf(self, symbol)
+        out = op(self, other)
+        if tuple(out.array.shape) != tuple(self.array.shape):
+            raise ShapeError(
+                f"{symbol}: the result has shape {tuple(out.array.shape)}, and the tensor {tuple(self.array.shape)} cannot change its own"
+            )
+        if out.array.dtype != self.array.dtype:
+            raise DTypeError(
+                f"{symbol}: the result has dtype {out.array.dtype}, and the tensor of {self.array.dtype} cannot change its own"
+            )
+        return _rebind(self, out)
+
+    return operator
+
+
+def _refuse_leaf(x: Tensor, what: str) -> None:
+    if type(x.node) is Leaf and is_grad_enabled():
+        raise InplaceError(
+            f"{what}: this tensor is a leaf that requires a gradient, so it cannot be changed while recording; "
+            "do it inside gg.no_grad(), or on a result computed from it"
+        )
+
+
+def _rebind(x: Tensor, out: Tensor) -> Tensor:
+    x.array = out.array
+    if is_grad_enabled():
+        x.node = out.node  # otherwise a leaf stays a leaf: an optimizer's step by hand
+    return x
+
+
+def _holders(x: Tensor) -> int:
+    """How many references there are to the array of `x`, these included."""
+    return sys.getrefcount(x.array)
+
+
+_ALONE = _holders(Tensor(numpy.empty(1)))
+
+
+def _unshared(x: Tensor) -> bool:
+    """Whether nobody but `x` holds its array or a view of it, so that writing into it changes nothing else.
+
+    Views hold a reference to their base, and the tape to its residuals, so the reference count tells.
+    """
+    array = x.array
+    if not hasattr(array, "flags") or getattr(array, "base", array) is not None:
+        return False
+    del array
+    return _holders(x) == _ALONE and getattr(x.array.flags, "writeable", True)
+
+
+class RemovableHandle:
+    """What ``register_hook`` returns: ``remove()`` takes the hook away again."""
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self._hooks = hooks
+        self._key = _next_hook()
+
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
+
+
+class Operators:
+    """Attributes, operators and methods of a Tensor."""
+
+    __slots__ = ()
+
+    array: Any
+    node: Any
+
+    __array_ufunc__ = None  # NumPy's operators leave the work to ours
+    __array_priority__ = 1000.0
+
+    # Attributes ------------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes along each axis."""
+        return cast("tuple[int, ...]", self.array.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The NumPy dtype, on every backend."""
+        return numpy_dtype(self.array.dtype)
+
+    @property
+    def device(self) -> Any:
+        """Where the array is: ``gg.device("cpu")``, ``gg.device("cuda:0")``; another library's device object for its arrays."""
+        return device_of(self.array)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.array.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def T(self) -> Tensor:
+        """The transpose of a matrix. Raises ShapeError unless there are two axes; for batches of matrices there is mT."""
+        if len(self.array.shape) != 2:
+            raise ShapeError(
+                f"T: got shape {tuple(self.array.shape)}, expected two axes; use .mT for stacks of matrices, or permute_dims"
+            )
+        return shape.matrix_transpose(cast("Tensor", self))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped."""
+        return shape.matrix_transpose(cast("Tensor", self))
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return elementwise.real(cast("Tensor", self))
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return elementwise.imag(cast("Tensor", self))
+
+    # Gradients -------------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether this tensor records: what is computed from it can be differentiated."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Record from here on (or no longer), as a leaf. Returns self.
+
+        Raises DTypeError for integers and booleans, GraphError to stop a result from recording (detach it instead).
+        """
+        if requires_grad and self.node is None:
+            self.node = require_grad(self.array)
+        elif not requires_grad and self.node is not None:
+            if not self.is_leaf:
+                raise GraphError(
+                    "requires_grad_(False): this tensor is a result, not a leaf; use .detach() to get a constant of it"
+                )
+            self.node = None
+        return cast("Tensor", self)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user rather than by a recorded op."""
+        return self.node is None or type(self.node) is Leaf
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward has accumulated in a leaf; None before, and for results."""
+        return self.node.grad if type(self.node) is Leaf else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if type(self.node) is not Leaf:
+            if value is not None:
+                raise GraphError("grad: only a leaf that requires a gradient can hold one; call requires_grad_() first")
+            return
+        if value is not None:
+            if not isinstance(value, Tensor) or tuple(value.array.shape) != tuple(self.array.shape):
+                got = f"shape {tuple(value.array.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise ShapeError(f"grad: got {got}, expected a Tensor of shape {tuple(self.array.shape)}")
+            if value.array.dtype != self.array.dtype:
+                raise DTypeError(f"grad: got dtype {value.array.dtype}, expected that of the tensor, {self.array.dtype}")
+        self.node.grad = value
+
+    def backward(self, gradient: Any = None, *, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the ``.grad`` of every leaf that it was computed from.
+
+        See :func:`gpugrad.backward`.
+        """
+        _backward(cast("Tensor", self), gradient, retain_graph=retain_graph, create_graph=create_graph)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(gradient)`` when the whole gradient of this tensor is known; what it returns, if anything, replaces it.
+
+        Raises GraphError if this tensor does not record.
+        """
+        if self.node is None:
+            raise GraphError(
+                "register_hook: this tensor does not record, so it never gets a gradient; call requires_grad_() first"
+            )
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        handle = RemovableHandle(self.node.hooks)
+        self.node.hooks[handle._key] = hook
+        return handle
+
+    def detach(self) -> Tensor:
+        """A constant with the same array: the gradient stops here."""
+        return Tensor(self.array)
+
+    def clone(self) -> Tensor:
+        """A copy; the gradient passes."""
+        return transfer.copy(cast("Tensor", self))
+
+    def copy(self) -> Tensor:
+        """A copy; the gradient passes."""
+        return transfer.copy(cast("Tensor", self))
+
+    # Conversion ------------------------------------------------------------------------------------------------------
+
+    def numpy(self) -> Any:
+        """The numpy.ndarray, sharing memory; only of a constant on the CPU: ``x.detach().cpu().numpy()`` does for all.
+
+        Raises ConversionError if this tensor records or is on a GPU.
+        """
+        return _as_numpy(cast("Tensor", self), "numpy()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = _as_numpy(cast("Tensor", self), "conversion to NumPy")
+        if dtype is not None and array.dtype != dtype:
+            if copy is False:
+                raise ValueError(f"conversion to NumPy: copy=False, but from {array.dtype} to {dtype} needs a copy")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        namespace = sys.modules["gpugrad"]  # which imports this module, so it cannot be imported here
+        if api_version is not None and api_version not in namespace.SUPPORTED_API_VERSIONS:
+            raise ValueError(
+                f"API version {api_version!r} is not supported, only {', '.join(namespace.SUPPORTED_API_VERSIONS)}"
+            )
+        return namespace
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.node is not None:
+            raise ConversionError(
+                f"__dlpack__ at {caller()}: this tensor records, and its gradient would be lost; use .detach()"
+            )
+        array: Any = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array
+        return array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        array = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array
+        return array.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The one element as a Python number. Waits for the GPU. Raises ShapeError for any other number of elements."""
+        if math.prod(self.array.shape) != 1:
+            raise ShapeError(f"item: got shape {tuple(self.array.shape)}, expected one element")
+        return self.array.item() if hasattr(self.array, "item") else to_numpy(self.array).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers. Waits for the GPU."""
+        return to_numpy(self.array).tolist()
+
+    def __bool__(self) -> bool:
+        return bool(_scalar(self, "bool"))
+
+    def __float__(self) -> float:
+        _warn_detached(self, "float")
+        return float(_scalar(self, "float"))
+
+    def __complex__(self) -> complex:
+        _warn_detached(self, "complex")
+        return complex(_scalar(self, "complex"))
+
+    def __int__(self) -> int:
+        return int(_scalar(self, "int"))
+
+    def __index__(self) -> int:
+        value = _scalar(self, "index")
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise DTypeError(f"index: got dtype {self.dtype}, expected an integer tensor")
+        return value
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise DTypeError("len: a 0-d tensor has no length")
+        return cast("int", self.array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.shape:
+            raise DTypeError("iteration over a 0-d tensor")
+        return iter(shape.unstack(cast("Tensor", self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(reduction.any(elementwise.equal(cast("Tensor", self), value)))
+
+    def __repr__(self) -> str:
+        values = numpy.array2string(to_numpy(self.array), separator=", ", prefix=type(self).__name__ + "(")
+        records = ""
+        if type(self.node) is Leaf:
+            records = ", requires_grad=True"
+        elif self.node is not None:
+            edges = self.node.edges or ()
+            name = edges[0][1].op if edges else getattr(getattr(self.node, "source", None), "name", "a freed graph")
+            records = f", recorded by {name}"
+        return f"{type(self).__name__}({values}, dtype={self.dtype}, device='{self.device}'{records})"
+
+    def __format__(self, spec: str) -> str:
+        return (
+            format(self.item(), spec)
+            if spec and not self.array.shape
+            else repr(self)
+            if not spec
+            else format(self.tolist(), spec)
+        )
+
+    # Hashing, pickling, copying --------------------------------------------------------------------------------------
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        _only_leaf(self, "pickle")
+        device = str(self.device)
+        return _unpickle, (
+            type(self),
+            to_numpy(self.array),
+            device if device.startswith("cuda") else "cpu",
+            self.node is not None,
+        )
+
+    def __copy__(self) -> Tensor:
+        return type(cast("Tensor", self))(self.array, self.node)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        _only_leaf(self, "deepcopy")
+        array = transfer.copy(self.array)
+        out = type(cast("Tensor", self))(array)
+        if self.node is not None:
+            out.node = Leaf(array.shape, array.dtype)
+            if self.node.grad is not None:
+                out.node.grad = Tensor(transfer.copy(self.node.grad.array))
+        memo[id(self)] = out
+        return out
+
+    # Devices and dtypes ----------------------------------------------------------------------------------------------
+
+    def to(self, *where: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None, copy: bool = False) -> Tensor:
+        """This tensor with another device, another dtype, both, or those of another Tensor; itself if nothing changes.
+
+        ``x.to("cuda")``, ``x.to(gg.float64)``, ``x.to("cuda:1", gg.float16)``, ``x.to(other)``. The gradient travels back.
+        Raises DeviceError for an unknown or absent device, DTypeError for anything that is neither.
+        """
+        for target in where:
+            if isinstance(target, Tensor):
+                device, dtype = target.device, target.array.dtype
+            elif _is_dtype(target):
+                dtype = target
+            else:
+                device = target
+        out = cast("Tensor", self)
+        if dtype is not None:
+            out = dtypes.astype(out, dtype, copy=False)
+        if device is not None:
+            out = transfer.to_device(out, device)
+        return transfer.copy(out) if copy and out.array is self.array else out
+
+    def to_device(self, device: DeviceLike, /, *, stream: Any = None) -> Tensor:
+        """This tensor on another device, as the standard spells it."""
+        return transfer.to_device(cast("Tensor", self), device)
+
+    def cpu(self) -> Tensor:
+        """This tensor in the memory of the CPU."""
+        return transfer.to_device(cast("Tensor", self), CPU)
+
+    def cuda(self, index: int | None = None) -> Tensor:
+        """This tensor on a GPU: the current one, or number `index`."""
+        return transfer.to_device(cast("Tensor", self), parse("cuda" if index is None else f"cuda:{index}"))
+
+    def astype(self, dtype: DTypeLike, /, *, copy: bool = True) -> Tensor:
+        """This tensor in another dtype."""
+        return dtypes.astype(cast("Tensor", self), dtype, copy=copy)
+
+    # Indexing --------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return cast("Tensor", indexing.getitem(self, indexing.raw_key(key)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _refuse_leaf(cast("Tensor", self), "x[...] = value")
+        key = indexing.raw_key(key)
+        me = cast("Tensor", self)
+        source = (
+            value
+            if isinstance(value, Tensor)
+            else conversion.asarray(value, device=None)
+            if isinstance(value, (list, tuple))
+            else value
+        )
+        if is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None)):
+            _rebind(me, indexing.put(me, source, key))
+        elif _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):
+            try:
+                self.array[key] = raw(source)
+            except (IndexError, ValueError):
+                indexing.put(me.array, raw(source), key)  # raises the same with a clear message
+                raise
+        else:
+            self.array = indexing.put(self.array, raw(source), key)
+
+    # Operators -------------------------------------------------------------------------------------------------------
+
+    __add__, __radd__, __iadd__ = _left(elementwise.add), _right(elementwise.add), _in_place(elementwise.add, "+=")
+    __sub__, __rsub__, __isub__ = (
+        _left(elementwise.subtract), _right(elementwise.subtract), _in_place(elementwise.subtract, "-="),
+    )  # fmt: skip
+    __mul__, __rmul__, __imul__ = (
+        _left(elementwise.multiply), _right(elementwise.multiply), _in_place(elementwise.multiply, "*="),
+    )  # fmt: skip
+    __truediv__, __rtruediv__, __itruediv__ = (
+        _left(elementwise.divide), _right(elementwise.divide), _in_place(elementwise.divide, "/="),
+    )  # fmt: skip
+    __floordiv__, __rfloordiv__, __ifloordiv__ = (
+        _left(elementwise.floor_divide), _right(elementwise.floor_divide), _in_place(elementwise.floor_divide, "//="),
+    )  # fmt: skip
+    __mod__, __rmod__, __imod__ = (
+        _left(elementwise.remainder), _right(elementwise.remainder), _in_place(elementwise.remainder, "%="),
+    )  # fmt: skip
+    __pow__, __rpow__, __ipow__ = _left(elementwise.pow), _right(elementwise.pow), _in_place(elementwise.pow, "**=")
+    __matmul__, __rmatmul__, __imatmul__ = (
+        _left(contraction.matmul), _right(contraction.matmul), _in_place(contraction.matmul, "@="),
+    )  # fmt: skip
+    __and__, __rand__, __iand__ = (
+        _left(elementwise.bitwise_and), _right(elementwise.bitwise_and), _in_place(elementwise.bitwise_and, "&="),
+    )  # fmt: skip
+    __or__, __ror__, __ior__ = (
+        _left(elementwise.bitwise_or), _right(elementwise.bitwise_or), _in_place(elementwise.bitwise_or, "|="),
+    )  # fmt: skip
+    __xor__, __rxor__, __ixor__ = (
+        _left(elementwise.bitwise_xor), _right(elementwise.bitwise_xor), _in_place(elementwise.bitwise_xor, "^="),
+    )  # fmt: skip
+    __lshift__, __rlshift__, __ilshift__ = (
+        _left(elementwise.bitwise_left_shift), _right(elementwise.bitwise_left_shift),
+        _in_place(elementwise.bitwise_left_shift, "<<="),
+    )  # fmt: skip
+    __rshift__, __rrshift__, __irshift__ = (
+        _left(elementwise.bitwise_right_shift), _right(elementwise.bitwise_right_shift),
+        _in_place(elementwise.bitwise_right_shift, ">>="),
+    )  # fmt: skip
+    __lt__, __le__, __gt__, __ge__ = (
+        _left(elementwise.less), _left(elementwise.less_equal), _left(elementwise.greater), _left(elementwise.greater_equal),
+    )  # fmt: skip
+
+    def __eq__(self, other: object, /) -> Any:
+        return NotImplemented if other is None else _equal(self, other)
+
+    def __ne__(self, other: object, /) -> Any:
+        return NotImplemented if other is None else _not_equal(self, other)
+
+    def __neg__(self) -> Tensor:
+        return elementwise.negative(cast("Tensor", self))
+
+    def __pos__(self) -> Tensor:
+        return elementwise.positive(cast("Tensor", self))
+
+    def __abs__(self) -> Tensor:
+        return elementwise.abs(cast("Tensor", self))
+
+    def __invert__(self) -> Tensor:
+        return elementwise.bitwise_invert(cast("Tensor", self))
+
+    # Functions as methods ---------------------------------------------------------------------------------------------
+
+    def sum(self, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.sum`."""
+        return reduction.sum(cast("Tensor", self), axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def mean(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.mean`."""
+        return reduction.mean(cast("Tensor", self), axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.prod`."""
+        return reduction.prod(cast("Tensor", self), axis=axis, dtype=dtype, keepdims=keepdims)
+
+    def max(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.max`."""
+        return reduction.max(cast("Tensor", self), axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.min`."""
+        return reduction.min(cast("Tensor", self), axis=axis, keepdims=keepdims)
+
+    def std(self, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.std`."""
+        return reduction.std(cast("Tensor", self), axis=axis, correction=correction, keepdims=keepdims)
+
+    def var(self, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.var`."""
+        return reduction.var(cast("Tensor", self), axis=axis, correction=correction, keepdims=keepdims)
+
+    def any(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.any`."""
+        return reduction.any(cast("Tensor", self), axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.all`."""
+        return reduction.all(cast("Tensor", self), axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.argmax`."""
+        return cast("Tensor", searching.argmax(self, axis=axis, keepdims=keepdims))
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """See :func:`gpugrad.argmin`."""
+        return cast("Tensor", searching.argmin(self, axis=axis, keepdims=keepdims))
+
+    def reshape(self, *sizes: Any) -> Tensor:
+        """The same elements in another shape: ``x.reshape(2, 3)`` or ``x.reshape((2, 3))``; one size may be -1."""
+        return shape.reshape(cast("Tensor", self), shape.as_shape(sizes[0]) if len(sizes) == 1 else sizes)
+
+    def squeeze(self, axis: Axes = None) -> Tensor:
+        """See :func:`gpugrad.squeeze`."""
+        return shape.squeeze(cast("Tensor", self), axis)
+
+    def permute_dims(self, *axes: Any) -> Tensor:
+        """The axes in another order: ``x.permute_dims(1, 0)`` or ``x.permute_dims((1, 0))``."""
+        return shape.permute_dims(
+            cast("Tensor", self), tuple(axes[0]) if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        )
+
+
+_equal, _not_equal = _left(elementwise.equal), _left(elementwise.not_equal)
+
+
+def _as_numpy(x: Tensor, what: str) -> Any:
+    if x.node is not None:
+        raise ConversionError(
+            f"{what}, asked for at {caller()}: this tensor records, and its gradient would be lost; use .detach().numpy()"
+        )
+    if str(device_of(x.array)).startswith("cuda"):
+        raise ConversionError(f"{what}, asked for at {caller()}: this tensor is on {device_of(x.array)}; use .cpu().numpy()")
+    return to_numpy(x.array)
+
+
+def _scalar(x: Any, what: str) -> Any:
+    if math.prod(x.array.shape) != 1:
+        raise ShapeError(
+            f"{what}: got shape {tuple(x.array.shape)}, expected one element; use any() or all() for the truth of many"
+        )
+    return x.item()
+
+
+def _warn_detached(x: Any, what: str) -> None:
+    if x.node is not None:
+        warnings.warn(
+            f"{what}() of a tensor that records, at {caller()}: the number has no gradient; say .item() if that is meant",
+            DetachedWarning,
+            stacklevel=3,
+        )
+
+
+def _only_leaf(x: Any, what: str) -> None:
+    if not x.is_leaf:
+        raise GraphError(f"{what}: this tensor is a recorded result, and its graph cannot be copied; {what} x.detach() instead")
+
+
+def _unpickle(kind: type[Tensor], array: Any, device: str, requires_grad: bool) -> Tensor:
+    array = transfer.to_device(array, device)
+    return kind(array, require_grad(array) if requires_grad else None)
+
+
+def _is_dtype(x: Any) -> bool:
+    if isinstance(x, (numpy.dtype, type)):
+        return True
+    if isinstance(x, str):
+        try:
+            numpy.dtype(x)
+        except TypeError:
+            return False
+        return True
+    return False
+
+
+def attach(kind: type) -> None:
+    """Give an array class the methods of :class:`Operators`."""
+    for name, value in vars(Operators).items():
+        if name not in (
+            "__slots__",
+            "__module__",
+            "__doc__",
+            "__annotations__",
+            "__dict__",
+            "__weakref__",
+            "__qualname__",
+            "__firstlineno__",
+            "__static_attributes__",
+        ):
+            setattr(kind, name, value)
+
+
+attach(Tensor)
+
+__all__ = ["Operators", "RemovableHandle", "Tensor", "attach"]

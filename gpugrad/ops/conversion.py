@@ -1,0 +1,122 @@
+"""From data to Tensors: asarray, tensor, from_dlpack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from gpugrad.arrays.devices import DeviceLike, import_cupy, on, parse
+from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
+from gpugrad.arrays.kernels import is_cupy
+from gpugrad.errors import ConversionError, DTypeError
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.shape import stack
+from gpugrad.ops.transfer import copy as copy_op
+from gpugrad.ops.transfer import to_device
+from gpugrad.tape import Tensor, raw, require_grad
+from gpugrad.trees import leaves
+
+_KINDS = {bool: "b", int: "i", float: "f", complex: "c"}
+
+
+def asarray(
+    obj: Any, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, copy: bool | None = None
+) -> Tensor:
+    """A Tensor from an array, a number, or nested lists of numbers, arrays and Tensors.
+
+    Arrays are wrapped without a copy where dtype and device allow it and keep their dtype; Python floats take the default
+    dtype. A Tensor passes with its gradient, also inside a list.
+    Raises DTypeError for what is no array of numbers, DeviceError for an absent device, ValueError if `copy` is False but a
+    copy is needed.
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.asarray.html
+    """
+    out = _wrap(obj, dtype, device)
+    if dtype is not None and numpy_dtype(out.array.dtype) != numpy_dtype(dtype):
+        out = astype(out, dtype)
+    if device is not None:
+        out = to_device(out, device)
+    shared = raw(obj) is out.array
+    if copy is False and not shared:
+        raise ValueError(
+            f"asarray: copy=False, but a Tensor of this {type(obj).__name__} with this dtype and device needs a copy"
+        )
+    return copy_op(out) if copy and shared else out
+
+
+def _wrap(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tensor:
+    if isinstance(obj, Tensor):
+        return obj
+    if type(obj) in _KINDS:
+        number_dtype = default_dtype(_KINDS[type(obj)]) if dtype is None else numpy_dtype(dtype)
+        return to_device(Tensor(numpy.asarray(obj, dtype=number_dtype)), parse(device))
+    if isinstance(obj, (list, tuple)):
+        return _from_nested(obj, dtype, device)
+    if is_cupy(type(obj)):
+        return Tensor(obj)
+    if not isinstance(obj, (numpy.ndarray, numpy.generic)):
+        if hasattr(obj, "__array_namespace__"):
+            return Tensor(obj)
+        if hasattr(obj, "__dlpack__"):
+            return from_dlpack(obj)
+    array = numpy.asarray(obj)
+    if array.dtype.kind not in "biufcV":  # V: bfloat16 of ml_dtypes
+        raise DTypeError(
+            f"asarray: got {type(obj).__name__} of dtype {array.dtype}, expected an array, a number, or nested lists of them"
+        )
+    return Tensor(array)
+
+
+def _from_nested(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tensor:
+    flat = leaves(obj)
+    if any(isinstance(x, Tensor) or is_cupy(type(x)) for x in flat):
+        return stack([_wrap(x, dtype, device) for x in obj])
+    try:
+        array = numpy.asarray(obj)
+    except ValueError as error:
+        raise DTypeError(f"asarray: the nested lists do not form a rectangular array of numbers: {error}") from None
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(f"asarray: nested lists gave dtype {array.dtype}, expected booleans or numbers")
+    if not any(hasattr(x, "dtype") for x in flat):  # Python numbers only: the default dtypes
+        array = array.astype(default_dtype(array.dtype.kind.replace("u", "i")), copy=False)
+    return to_device(Tensor(array), parse(device))
+
+
+def tensor(
+    data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A new leaf Tensor with a copy of `data`, as ``torch.tensor``; it records from here on if `requires_grad`.
+
+    Raises ConversionError if `data` holds a Tensor that records, whose gradient would be lost; DTypeError if integers or
+    booleans are to require a gradient; and what :func:`asarray` raises.
+    """
+    out = asarray(data, dtype=dtype, device=device)
+    if out.node is not None:
+        raise ConversionError(
+            "tensor: the data records, and its gradient would be lost; use gg.asarray to keep it, .detach() to drop it"
+        )
+    out = copy_op(out)
+    return Tensor(out.array, require_grad(out.array)) if requires_grad else out
+
+
+def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Tensor:
+    """A Tensor over the memory of any array with ``__dlpack__``: NumPy, CuPy, PyTorch, JAX. No copy unless `copy` or `device` asks.
+
+    Raises BufferError if memory cannot be shared and `copy` is False.
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.from_dlpack.html
+    """
+    if isinstance(x, Tensor):
+        return asarray(x, device=device, copy=copy)
+    kind, index = x.__dlpack_device__()
+    if int(kind) in (1, 3):  # kDLCPU, kDLCUDAHost
+        out = Tensor(numpy.from_dlpack(x))
+    else:
+        cupy = import_cupy()
+        with on(parse(f"cuda:{index}")):
+            out = Tensor(cupy.from_dlpack(x))
+    if device is not None:
+        moved = to_device(out, device)
+        if copy is False and moved is not out:
+            raise BufferError(f"from_dlpack: copy=False, but the array is not on {device}")
+        out = moved
+    return copy_op(out) if copy else out

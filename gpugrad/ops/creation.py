@@ -1,0 +1,172 @@
+"""Creation functions: constant Tensors on a device, float32 unless said otherwise (see ``gg.set_default_dtype``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.devices import Device, DeviceLike, device_of, module, on, parse
+from gpugrad.arrays.dtypes import DTypeLike, default_dtype, native_dtype, numpy_dtype
+from gpugrad.arrays.kernels import is_cupy
+from gpugrad.errors import DeviceError, ShapeError
+from gpugrad.families import A
+from gpugrad.tape import Tensor, raw
+
+Shape = int | tuple[int, ...]
+
+
+def _create(name: str, *arguments: Any, device: DeviceLike | None, dtype: Any, **options: Any) -> Tensor:
+    """A Tensor from the function `name` of NumPy or CuPy, on `device`."""
+    where = parse(device)
+    if not isinstance(where, Device):
+        raise DeviceError(
+            f"{name}: device is {where!r}, expected 'cpu', 'cuda' or 'cuda:N'; for other libraries' arrays use the _like functions"
+        )
+    try:
+        with on(where):  # CuPy creates on its current device, whatever a device= keyword says
+            return Tensor(getattr(module(where), name)(*arguments, dtype=dtype, **options))
+    except ValueError as error:
+        raise ShapeError(f"{name}: got {', '.join(map(repr, arguments))}: {error}") from None
+
+
+def _dtype(dtype: DTypeLike | None, *numbers: Any) -> Any:
+    """The dtype asked for, else the default one for Python numbers of these types; without numbers, the default float."""
+    if dtype is not None:
+        return numpy_dtype(dtype)
+    kinds = [numpy.asarray(n).dtype.kind for n in numbers]
+    return default_dtype(next((k for k in "cfi" if k in kinds), "b" if kinds else "f"))
+
+
+def zeros(shape: Shape, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> Tensor:
+    """A Tensor of zeros.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.zeros.html
+    """
+    return _create("zeros", shape, dtype=_dtype(dtype), device=device)
+
+
+def ones(shape: Shape, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> Tensor:
+    """A Tensor of ones.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.ones.html
+    """
+    return _create("ones", shape, dtype=_dtype(dtype), device=device)
+
+
+def empty(shape: Shape, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> Tensor:
+    """A Tensor whose elements are whatever the memory held.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.empty.html
+    """
+    return _create("empty", shape, dtype=_dtype(dtype), device=device)
+
+
+def full(
+    shape: Shape, fill_value: bool | int | float | complex, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """A Tensor with `fill_value` everywhere; its dtype follows from the kind of number.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.full.html
+    """
+    return _create("full", shape, fill_value, dtype=_dtype(dtype, fill_value), device=device)
+
+
+def arange(
+    start: int | float,
+    /,
+    stop: int | float | None = None,
+    step: int | float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
+    """start, start + step, ... below stop; from 0 if only one number is given. int64 if all are integers.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.arange.html
+    """
+    if stop is None:
+        start, stop = 0, start
+    if (step > 0 and stop <= start) or (step < 0 and stop >= start):  # NumPy overflows on some empty ranges
+        return empty((0,), dtype=_dtype(dtype, start, stop, step), device=device)
+    return _create("arange", start, stop, step, dtype=_dtype(dtype, start, stop, step), device=device)
+
+
+def linspace(
+    start: int | float | complex,
+    stop: int | float | complex,
+    /,
+    num: int,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    endpoint: bool = True,
+) -> Tensor:
+    """`num` evenly spaced numbers from `start` to `stop`, which is included if `endpoint`.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.linspace.html
+    """
+    return _create("linspace", start, stop, num, dtype=_dtype(dtype, start, stop, 0.0), device=device, endpoint=endpoint)
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """A matrix with ones on diagonal `k` and zeros elsewhere.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.eye.html
+    """
+    return _create("eye", n_rows, n_cols, k, dtype=_dtype(dtype), device=device)
+
+
+# Like another array: a Tensor for a Tensor, an array for an array ----------------------------------------------------
+
+
+def raw_full(like: Any, shape: tuple[int, ...], value: Any, dtype: Any, device: Any = None) -> Any:
+    """A raw array of the library of the raw array `like`, on its device unless another is named."""
+    if isinstance(like, (numpy.ndarray, numpy.generic)) or is_cupy(type(like)):
+        where = device_of(like) if device is None else parse(device)
+        with on(where):
+            xp = module(where)
+            return xp.zeros(shape, dtype) if value is False or value == 0 else xp.full(shape, value, dtype)
+    xp = array_namespace(like)
+    where = device_of(like) if device is None else device
+    return xp.full(shape, value, dtype=native_dtype(like, dtype), device=where)
+
+
+def full_like(
+    x: A, /, fill_value: bool | int | float | complex, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> A:
+    """`fill_value` everywhere, in the shape, dtype and device of x where no other is named.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.full_like.html
+    """
+    array = raw(x)
+    target = array.dtype if dtype is None else numpy_dtype(dtype)
+    out: Any = raw_full(array, array.shape, fill_value, target, device)
+    return Tensor(out) if isinstance(x, Tensor) else out  # type: ignore[return-value]
+
+
+def zeros_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
+    """Zeros in the shape, dtype and device of x where no other is named.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.zeros_like.html
+    """
+    return full_like(x, 0, dtype=dtype, device=device)
+
+
+def ones_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
+    """Ones in the shape, dtype and device of x where no other is named.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.ones_like.html
+    """
+    return full_like(x, 1, dtype=dtype, device=device)
+
+
+def empty_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
+    """An array in the shape, dtype and device of x where no other is named; its elements are not to be relied on.
+
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.empty_like.html
+    """
+    return full_like(x, 0, dtype=dtype, device=device)

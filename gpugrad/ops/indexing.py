@@ -1,0 +1,155 @@
+"""Indexing and its gradients: reading elements, writing elements into a copy, adding elements into zeros."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.kernels import strong
+from gpugrad.errors import ShapeError
+from gpugrad.families import A, composite, primitive
+from gpugrad.ops.shape import broadcast_to, expand_dims, normalize_axis, reshape
+from gpugrad.tape import raw
+
+
+def raw_key(key: Any) -> Any:
+    """An index with Tensors and lists replaced by raw arrays."""
+    if isinstance(key, tuple):
+        return tuple(map(raw_key, key))
+    if isinstance(key, list):
+        array = numpy.asarray(key)
+        return array.astype(numpy.int64) if array.size == 0 else array
+    return raw(key)
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether the index selects every element at most once: ints, slices, None, Ellipsis and boolean masks."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(not hasattr(part, "shape") or numpy_dtype(part.dtype).kind == "b" for part in parts)
+
+
+@primitive(x=lambda g, key, x_shape: scatter_add(g, key, x_shape, _is_basic(key)))
+def getitem(x: Any, /, key: Any) -> Any:
+    """``x[key]``, as NumPy indexes: ints, slices with any step, None, Ellipsis, boolean and integer arrays.
+
+    Repeated indices add up their gradients.
+    Raises IndexingError for an index out of range or of the wrong kind.
+    """
+    return x[key]
+
+
+def _put_rule(g: Any, key: Any) -> Any:
+    return put(g, 0, key)
+
+
+@primitive(x=_put_rule, value=lambda g, key: getitem(g, key))
+def put(x: Any, value: Any, /, key: Any) -> Any:
+    """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
+
+    Raises IndexingError for an index out of range, ShapeError if `value` does not broadcast.
+    """
+    xp = array_namespace(x)
+    out = xp.asarray(x, copy=True)
+    out[key] = value if hasattr(value, "shape") else strong(value, x)
+    return out
+
+
+@primitive(values=lambda g, key: getitem(g, key))
+def scatter_add(values: Any, /, key: Any, shape: tuple[int, ...], unique: bool) -> Any:
+    """Zeros of `shape` with ``values[i]`` added at ``key[i]``: the transpose of indexing. `unique` says that no index repeats.
+
+    This definition is for any array of the standard, which has no scatter: it multiplies by a one-hot matrix. NumPy and CuPy
+    have kernels.
+    """
+    xp = array_namespace(values)
+    size = math.prod(shape)
+    device = getattr(values, "device", None)
+    positions = xp.reshape(xp.arange(size, dtype=xp.int64, device=device), shape)[key]
+    out = xp.zeros(size, dtype=values.dtype, device=device)
+    count = math.prod(positions.shape)
+    if size and count:
+        flat = xp.reshape(xp.broadcast_to(values, positions.shape), (1, count))
+        hot = xp.reshape(positions, (count, 1)) == xp.arange(size, dtype=xp.int64, device=device)
+        out = xp.reshape(xp.matmul(flat, xp.astype(hot, values.dtype)), (size,))
+    return xp.reshape(out, shape)
+
+
+def _take_rule(g: Any, indices: Any, axis: int | None, x_shape: tuple[int, ...]) -> Any:
+    before = (slice(None),) * (0 if axis is None else axis % len(x_shape))
+    return scatter_add(g, (*before, indices), x_shape, False)
+
+
+@primitive(standard=True, x=_take_rule, indices=None)
+def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    """The elements of x at integer `indices` along `axis`, which may be left out for 1-d x. Repeated indices add gradients.
+
+    Raises IndexingError for an index out of range (CuPy wraps it round instead, without waiting for the GPU to check).
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.take.html
+    """
+    return array_namespace(x).take(x, indices, axis=axis)
+
+
+def _grid_key(indices: Any, axis: int) -> tuple[Any, ...]:
+    """The index tuple that take_along_axis stands for: `indices` on `axis`, an open grid on every other axis."""
+    shape = tuple(indices.shape)
+    axis %= len(shape)
+    grid = []
+    for i, n in enumerate(shape):
+        if i == axis:
+            grid.append(indices)
+        else:
+            xp = numpy if isinstance(indices, numpy.ndarray) else array_namespace(indices)
+            steps = xp.arange(n, device=getattr(indices, "device", None)) if xp is not numpy else numpy.arange(n)
+            grid.append(xp.reshape(steps, (1,) * i + (n,) + (1,) * (len(shape) - i - 1)))
+    return tuple(grid)
+
+
+def _take_along_axis_rule(g: Any, indices: Any, axis: int, x_shape: tuple[int, ...]) -> Any:
+    axis %= len(x_shape)
+    indices = raw(broadcast_to(indices, tuple(n if i != axis else indices.shape[i] for i, n in enumerate(raw(g).shape))))
+    return scatter_add(g, _grid_key(indices, axis), x_shape, False)
+
+
+@primitive(standard=True, x=_take_along_axis_rule, indices=None)
+def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    """The elements of x at `indices` along `axis`; the other axes of x and `indices` are matched. Repeated indices add gradients.
+
+    Raises IndexingError for an index out of range (CuPy wraps it round instead), ShapeError if the shapes do not match.
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.take_along_axis.html
+    """
+    return array_namespace(x).take_along_axis(x, indices, axis=axis)
+
+
+@composite
+def repeat(x: A, repeats: Any, /, *, axis: int | None = None) -> A:
+    """Each element repeated `repeats` times along `axis`; flattened first if `axis` is None. `repeats` may be one per element.
+
+    Raises ShapeError if `repeats` does not match the axis.
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.repeat.html
+    """
+    flat: Any = x
+    if axis is None:
+        flat, axis = reshape(x, (-1,)), 0
+    shape: tuple[int, ...] = tuple(flat.shape)
+    axis = normalize_axis(axis, len(shape), "repeat")
+    counts = raw(repeats)
+    if hasattr(counts, "shape") and math.prod(counts.shape) == 1:
+        counts = int(counts.reshape(()) if hasattr(counts, "reshape") else counts[0])
+    if not hasattr(counts, "shape"):
+        if counts < 0:
+            raise ShapeError(f"repeat: repeats is {counts}, expected 0 or more")
+        stretched = broadcast_to(expand_dims(flat, axis + 1), (*shape[: axis + 1], counts, *shape[axis + 1 :]))
+        return reshape(stretched, (*shape[:axis], shape[axis] * counts, *shape[axis + 1 :]))
+    if tuple(counts.shape) != (shape[axis],):
+        raise ShapeError(
+            f"repeat: got repeats of shape {tuple(counts.shape)}, expected ({shape[axis]},), one for each element of axis {axis}"
+        )
+    array = raw(flat)
+    xp = array_namespace(array)
+    where = array_namespace(counts).arange(shape[axis], device=getattr(counts, "device", None))
+    out: A = take(flat, xp.repeat(where, counts), axis=axis)
+    return out

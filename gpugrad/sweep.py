@@ -1,0 +1,262 @@
+"""The backward sweep: from the gradients of some results to the gradients of what they were computed from.
+
+Nodes are visited in descending order of creation, so a node is visited once, when its whole gradient has arrived. A visit
+sends ``rule.function(g, *residuals)`` along every edge and lets go of the residuals. A first-order sweep runs the rules on raw
+arrays. With `create_graph` the same rules run on Tensors, each residual linked to the node it came from, so the sweep is
+itself recorded and can be differentiated again.
+
+Complex numbers: gpugrad's gradient G of a real loss is the direction of steepest ascent, PyTorch's convention, for which the
+chain rule of a holomorphic w = f(z) reads G_z = G_w * conj(f'(z)). The sweep carries conj(G) instead, whose chain rule is
+plainly conj(G_z) = conj(G_w) * f'(z), and conjugates where gradients enter and leave: seeds, hooks, results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy
+
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.kernels import Kernels
+from gpugrad.debug import examine_gradient
+from gpugrad.errors import GraphError, InplaceError, RuleError
+from gpugrad.modes import DEBUG, enable_grad, flags, no_grad
+from gpugrad.ops.creation import raw_full
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import add, conj, real
+from gpugrad.ops.reduction import sum
+from gpugrad.tape import Edge, Joint, Leaf, Node, Output, Rule, Tensor, raw
+
+
+def _add_into_definition(x: Any, y: Any, /) -> Any:
+    return x + y
+
+
+def _owned_definition(x: Any, /) -> Any:
+    return x
+
+
+_ADD_INTO = Kernels("add_into", _add_into_definition, standard=False)
+_OWNED = Kernels("owned", _owned_definition, standard=False)
+
+FREED = (
+    "backward: this graph was already differentiated and its saved arrays were freed; "
+    "pass retain_graph=True to the first call if it is needed again"
+)
+
+
+def sweep(
+    roots: Sequence[tuple[Node, Any]],
+    targets: Sequence[Node] | None = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> list[Any]:
+    """Propagate gradients from `roots`, pairs of a node and its gradient, back through the graph.
+
+    With `targets`, their gradients are returned, None where nothing arrived, and nothing else changes. Without, the
+    gradients of all leaves are added to their ``.grad``, all of them or, if anything raises, none. Gradients are raw arrays,
+    or Tensors if `create_graph`.
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    with numpy.errstate(all="ignore"), enable_grad() if create_graph else no_grad():
+        return _Sweep(targets, create_graph, retain).run(roots)
+
+
+class _Sweep:
+    """The state of one sweep. Nothing of it is kept on the nodes, so that two threads may sweep graphs that share nodes."""
+
+    def __init__(self, targets: Sequence[Node] | None, create_graph: bool, retain: bool) -> None:
+        self.create_graph = create_graph
+        self.retain = retain
+        self.targets = targets
+        self.debug = bool(flags() & DEBUG)
+        self.wanted = {node.number for node in targets} if targets is not None else set()
+        # What was created before the oldest target cannot depend on any of them.
+        self.oldest = min(self.wanted, default=0)
+        self.heap: list[int] = []  # negated numbers of the nodes that have a gradient and await their visit
+        self.nodes: dict[int, Node] = {}
+        self.gradients: dict[int, Any] = {}
+        self.owned: set[int] = set()  # numbers of nodes whose gradient is a buffer made here, safe to add into
+        self.arrived: dict[int, Any] = {}  # whole gradients of targets and leaves
+        self.leaves: list[Leaf] = []
+
+    def run(self, roots: Sequence[tuple[Node, Any]]) -> list[Any]:
+        for node, gradient in roots:
+            self.deliver(node, conj(gradient) if self._is_complex(node) else gradient)
+        heap, nodes, gradients, wanted = self.heap, self.nodes, self.gradients, self.wanted
+        create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
+        while heap:
+            number = -heappop(heap)
+            node = nodes.pop(number)
+            g = gradients.pop(number)
+            if node.hooks:
+                g = self.call_hooks(node, g)
+            if number in wanted:
+                self.arrived[number] = g
+            if type(node) is not Node:
+                self.visit_special(node, g)
+                continue
+            edges = node.edges
+            if edges is None:
+                raise GraphError(FREED)
+            if create_graph:
+                edges = self.lift(node, edges)
+            for parent, rule, residuals in edges:
+                if parent.number >= oldest:
+                    gradient = rule.function(g, *residuals)
+                    if self.debug:
+                        examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
+                    if type(parent) is Leaf and parent.updated > number:
+                        raise InplaceError(_updated_message(parent, rule))
+                    deliver(parent, gradient if gradient is not None else self.zeros(parent, g))
+            if not retain:
+                node.edges = None
+        return self.finish()
+
+    def deliver(self, parent: Node, gradient: Any) -> None:
+        """Add a gradient to what has arrived at `parent`, in the parent's shape and dtype."""
+        if gradient.shape != parent.shape:
+            gradient = unbroadcast(gradient, parent.shape)
+        if gradient.dtype is not parent.dtype and gradient.dtype != parent.dtype:
+            gradient = cast(gradient, parent.dtype)
+        key = parent.number
+        gradients = self.gradients
+        if key not in gradients:
+            gradients[key] = gradient
+            self.nodes[key] = parent
+            heappush(self.heap, -key)
+        elif self.create_graph:
+            gradients[key] = add(gradients[key], gradient)
+        elif key in self.owned:
+            total = gradients[key]
+            gradients[key] = _ADD_INTO[type(total)](total, gradient)
+        else:
+            gradients[key] = add(gradients[key], gradient)
+            self.owned.add(key)
+
+    def lift(self, node: Node, edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
+        """The edges with Tensors for residuals: operands linked to their nodes, the result to this node."""
+        parents = {rule.operand: parent for parent, rule, _ in edges}
+        lifted = []
+        for parent, rule, residuals in edges:
+            values = []
+            for name, value in zip(rule.residuals, residuals, strict=True):
+                if hasattr(value, "dtype"):
+                    if name == "out":
+                        value = Tensor(value, node)
+                    elif name in rule.operands:
+                        value = Tensor(value, parents.get(name))
+                values.append(value)
+            lifted.append((parent, rule, tuple(values)))
+        return tuple(lifted)
+
+    def visit_special(self, node: Node, g: Any) -> None:
+        """Visit a leaf, one result of a joint node, or a joint node."""
+        if type(node) is Leaf:
+            if self.targets is None:
+                self.arrived[node.number] = g
+                self.leaves.append(node)
+        elif type(node) is Output:
+            source = node.source
+            if source.number not in self.gradients:
+                self.gradients[source.number] = [None] * source.outputs
+                self.nodes[source.number] = source
+                heappush(self.heap, -source.number)
+            self.gradients[source.number][node.index] = g
+        elif type(node) is Joint:
+            if node.pull is None:
+                raise GraphError(FREED)
+            pull = node.pull
+            for parent, gradient in pull(g, self.create_graph):
+                if parent.number >= self.oldest:
+                    if self.debug:
+                        for incoming in g:
+                            if incoming is not None:
+                                examine_gradient(gradient, incoming, node.name, "", getattr(node, "site", "an unknown place"))
+                    if type(parent) is Leaf and parent.updated > node.number:
+                        raise InplaceError(_updated_message(parent, None))
+                    self.deliver(parent, gradient)
+            if not self.retain:
+                node.pull = None
+                node.parents = ()
+
+    def call_hooks(self, node: Node, g: Any) -> Any:
+        """The gradient after the hooks of a Tensor, which see it as the user does: a Tensor, in the user's convention."""
+        is_complex = self._is_complex(node)
+        for hook in tuple((node.hooks or {}).values()):
+            seen = g if self.create_graph else Tensor(g)
+            returned = hook(conj(seen) if is_complex else seen)
+            if returned is None:
+                continue
+            if not isinstance(returned, Tensor):
+                returned = Tensor(returned)
+            if tuple(returned.array.shape) != tuple(node.shape):
+                raise RuleError(
+                    f"a hook returned a gradient of shape {tuple(returned.array.shape)}, expected {tuple(node.shape)}"
+                )
+            returned = conj(returned) if is_complex else returned
+            g = returned if self.create_graph else returned.array
+        return g
+
+    def zeros(self, node: Node, like: Any) -> Any:
+        """A zero gradient for `node`."""
+        zeros = raw_full(raw(like), node.shape, 0, node.dtype)
+        return Tensor(zeros) if self.create_graph else zeros
+
+    def finish(self) -> list[Any]:
+        if self.targets is None:
+            for leaf in self.leaves:
+                accumulate(leaf, self.outgoing(leaf))
+            return []
+        return [self.outgoing(node) if node.number in self.arrived else None for node in self.targets]
+
+    def outgoing(self, node: Node) -> Any:
+        """The gradient that arrived at a node, in the user's convention and in memory that the user may write to."""
+        g = self.arrived[node.number]
+        if self._is_complex(node):
+            g = conj(g)
+        return g if self.create_graph else _OWNED[type(g)](g)
+
+    @staticmethod
+    def _is_complex(node: Node) -> bool:
+        return node.dtype is not None and numpy_dtype(node.dtype).kind == "c"
+
+
+def accumulate(leaf: Leaf, gradient: Any) -> None:
+    """Add a gradient, raw or a Tensor, to ``leaf.grad``."""
+    if leaf.grad is not None:
+        gradient = add(leaf.grad, gradient)
+    leaf.grad = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+
+
+def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
+    """The sum of `gradient` over the axes along which an array of `shape` was broadcast.
+
+    Raises RuleError if an array of `shape` does not broadcast to that of `gradient`.
+    """
+    given = tuple(gradient.shape)
+    new = len(given) - len(shape)
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and new >= 0 and given[new + i] != 1)
+    if new < 0 or any(n != given[new + i] for i, n in enumerate(shape) if i not in stretched):
+        raise RuleError(f"a gradient rule returned shape {given}, which does not reduce to the operand's shape {tuple(shape)}")
+    if new:
+        gradient = sum(gradient, axis=tuple(range(new)))
+    return sum(gradient, axis=stretched, keepdims=True) if stretched else gradient
+
+
+def cast(gradient: Any, dtype: Any) -> Any:
+    """A gradient in the dtype of what it belongs to: the real part, if that is real."""
+    if numpy_dtype(gradient.dtype).kind == "c" and numpy_dtype(dtype).kind != "c":
+        gradient = real(gradient)
+    return astype(gradient, dtype, copy=False)
+
+
+def _updated_message(leaf: Leaf, rule: Rule | None) -> str:
+    op = f"{rule.op} " if rule is not None else "this graph "
+    return (
+        f"backward: {op}used a parameter of shape {tuple(leaf.shape)} that an optimizer has changed since; its gradient would be wrong: "
+        "run the forward pass again, or call backward before step"
+    )

@@ -1,0 +1,187 @@
+"""The records that make up a computation graph: Tensor, Node, and what a Node's edges mean.
+
+::
+
+    x = gg.tensor([1., 2.], requires_grad=True)        x.node: Leaf, collects the gradient
+    y = gg.sin(x)                                      y.node: Node(edges=((x.node, d sin, (x.array,)),))
+    z = y * x                                          z.node: Node(edges=((y.node, d mul/dx, (x.array,)),
+                                                                           (x.node, d mul/dy, (y.array,))))
+
+An edge is ``(parent, rule, residuals)``: the gradient that flows to `parent` is ``rule.function(g, *residuals)``, where g is the
+gradient of the node. A Tensor points to its Node and a Node to its parents, never back: a graph is freed by reference
+counting alone, without the garbage collector. Nodes are numbered as they are created, and a parent is always created before
+its children, so descending numbers are a topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from gpugrad.arrays.dtypes import is_inexact
+from gpugrad.errors import DTypeError
+
+if TYPE_CHECKING:  # the methods are attached by operators.py, which stands above; a type checker may know already
+    from gpugrad.operators import Operators as _Methods
+else:
+    _Methods = object
+
+_next_number = count(1).__next__
+
+
+class Tensor(_Methods):
+    """An array and, if it records, the node that its gradient flows into.
+
+    `array` is the raw array: a numpy.ndarray (or a NumPy scalar, for 0-d results), a cupy.ndarray, or any other array of the
+    standard. `node` is None for a constant. Make Tensors with :func:`gpugrad.tensor` or :func:`gpugrad.asarray`; this
+    constructor checks nothing.
+    """
+
+    __slots__ = ("__weakref__", "array", "node")
+
+    array: Any
+    node: Node | None
+
+    def __init__(self, array: Any, node: Node | None = None) -> None:
+        self.array = array
+        self.node = node
+
+
+class Rule:
+    """How a gradient passes one operand of an op: ``function(g, *residuals)``.
+
+    The function's parameter names after the first say what the tape keeps for it: operands (x, y), the result (out), options
+    (axis), shapes (x_shape). They are read once, when the op is declared.
+    """
+
+    __slots__ = ("function", "op", "operand", "operands", "residuals")
+
+    def __init__(
+        self, op: str, operand: str, function: Callable[..., Any], residuals: tuple[str, ...], operands: tuple[str, ...]
+    ):
+        self.op = op
+        self.operand = operand
+        self.function = function
+        self.residuals = residuals
+        self.operands = operands
+
+    def __repr__(self) -> str:
+        return f"Rule({self.op}, d{self.operand}, keeps {', '.join(self.residuals) or 'nothing'})"
+
+
+Edge = tuple["Node", Rule, tuple[Any, ...]]
+
+
+class Node:
+    """One recorded result: where its gradient goes, and the shape and dtype that a gradient must have to arrive here.
+
+    `edges` is None once the graph has been freed. `site`, in debug mode, is the line of user code that called the op.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "edges", "hooks", "number", "shape", "site")
+
+    edges: tuple[Edge, ...] | None
+    hooks: dict[int, Callable[[Any], Any]] | None
+    site: str
+
+    def __init__(self, edges: tuple[Edge, ...], shape: tuple[int, ...], dtype: Any) -> None:
+        self.edges = edges
+        self.shape = shape
+        self.dtype = dtype
+        self.number = _next_number()
+        self.hooks = None
+
+    def __repr__(self) -> str:
+        if self.edges is None:
+            return f"<{type(self).__name__} {self.number}, freed>"
+        names = sorted({rule.op for _, rule, _ in self.edges})
+        return f"<{type(self).__name__} {self.number}: {', '.join(names) or 'no parents'}>"
+
+
+class Leaf(Node):
+    """The node of a Tensor that was asked to require a gradient: gradients end here, summed up in `grad`.
+
+    `updated` is the number at which the array was last changed in place by an optimizer: a graph recorded before that may
+    hold the old array as a residual and is refused. `buffer`, if an optimizer gave one, is where `grad` is kept.
+    """
+
+    __slots__ = ("buffer", "grad", "updated")
+
+    grad: Tensor | None
+    buffer: Any
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        Node.__init__(self, (), shape, dtype)
+        self.grad = None
+        self.updated = 0
+        self.buffer = None
+
+    def mark_updated(self) -> None:
+        """The array was changed in place: graphs recorded before now must not be differentiated through it."""
+        self.updated = _next_number()
+
+
+Pull = Callable[[list[Any], bool], Iterable[tuple["Node", Any]]]
+
+
+class Joint(Node):
+    """A node of several results, or whose gradients are computed together: ``pull(gradients, create_graph)``.
+
+    It yields ``(node, gradient)`` pairs; `gradients` holds one per result, in order, None where no gradient arrived. `parents`
+    are the nodes that the results depend on. Each result has an Output node of its own, so that everything else in the
+    graph has exactly one result.
+    """
+
+    __slots__ = ("name", "outputs", "parents", "pull")
+
+    pull: Pull | None
+
+    def __init__(self, name: str, parents: tuple[Node, ...], pull: Pull, outputs: int) -> None:
+        Node.__init__(self, (), (), None)
+        self.name = name
+        self.parents = parents
+        self.pull = pull
+        self.outputs = outputs
+
+    def output(self, index: int, array: Any) -> Output:
+        """The node of result number `index`, which is `array`."""
+        return Output(self, index, array.shape, array.dtype)
+
+
+class Output(Node):
+    """One result of a Joint node."""
+
+    __slots__ = ("index", "source")
+
+    def __init__(self, source: Joint, index: int, shape: tuple[int, ...], dtype: Any) -> None:
+        Node.__init__(self, (), shape, dtype)
+        self.source = source
+        self.index = index
+
+
+def require_grad(array: Any) -> Leaf:
+    """A leaf node for `array`.
+
+    Raises DTypeError unless the dtype is floating-point.
+    """
+    if not is_inexact(array.dtype):
+        raise DTypeError(
+            f"a tensor of dtype {array.dtype} cannot require a gradient: only floating-point tensors can; convert it first, "
+            "for instance with .astype(gg.float32)"
+        )
+    return Leaf(array.shape, array.dtype)
+
+
+def raw(x: Any) -> Any:
+    """The raw array of a Tensor; anything else as it is."""
+    return x.array if isinstance(x, Tensor) else x
+
+
+def parents(node: Node) -> list[Node]:
+    """The nodes that this node's gradient flows to."""
+    if isinstance(node, Output):
+        return [node.source]
+    if isinstance(node, Joint):
+        return list(node.parents)
+    return [parent for parent, _, _ in node.edges or ()]

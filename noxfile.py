@@ -1,0 +1,44 @@
+"""The project's commands, each in a virtual environment of its own: ``python -m nox -s <session>``."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """Train a classifier of handwritten digits: the main job. ``-- --device cpu|cuda|cuda:1|auto --epochs N --seed S``."""
+    session.install("-e", ".[examples]")
+    # For a GPU, CuPy must be in this environment: GPUGRAD_CUDA=12 or 13 installs it.
+    cuda = session.env.get("GPUGRAD_CUDA")
+    if cuda:
+        session.install("-e", f".[cuda{cuda}]")
+    session.run("python", "examples/train_digits.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite: on NumPy and array-api-strict, then the CUDA path on a stand-in for CuPy. ``-- ARGS`` go to pytest."""
+    session.install("-e", ".[dev,examples]")
+    session.run("python", "-m", "pytest", "-n", "2", *(session.posargs or ["tests"]))
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-n", "2", "tests/standin")
+        session.run("python", "-m", "pytest", "-n", "2", "tests", env={"GPUGRAD_TEST_STANDIN": "1"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: the linter and the formatter."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.install("-e", ".", "mypy")
+    session.run("mypy")
