@@ -12,6 +12,7 @@ This module is a namespace of the standard (2025.12). ``gg.nn``, ``gg.optim`` an
 
 from __future__ import annotations
 
+# fmt: off
 import importlib
 import math as _math
 from typing import TYPE_CHECKING, Any
@@ -20,50 +21,18 @@ from gpugrad import cuda, random
 from gpugrad.arrays.devices import Device, get_default_device, set_default_device
 from gpugrad.arrays.dtypes import bool_ as bool
 from gpugrad.arrays.dtypes import (
-    complex64,
-    complex128,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    int8,
-    int16,
-    int32,
-    int64,
-    set_default_dtype,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)  # fmt: skip
+    complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype,
+    uint8, uint16, uint32, uint64,
+)
 from gpugrad.checkpoint import checkpoint
 from gpugrad.custom import custom_vjp
 from gpugrad.differentiate import (
-    backward,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)  # fmt: skip
+    backward, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp,
+)
 from gpugrad.errors import (
-    AnomalyError,
-    ConversionError,
-    DetachedWarning,
-    DeviceError,
-    DTypeError,
-    FileFormatError,
-    GpugradError,
-    GraphError,
-    IndexingError,
-    InplaceError,
-    RuleError,
-    ShapeError,
-)  # fmt: skip
+    AnomalyError, ConversionError, DetachedWarning, DeviceError, DTypeError, FileFormatError, GpugradError, GraphError,
+    IndexingError, InplaceError, RuleError, ShapeError,
+)
 from gpugrad.files import load, save
 from gpugrad.modes import debug, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from gpugrad.namespace import SUPPORTED_API_VERSIONS, __array_api_version__, __array_namespace_info__
@@ -71,139 +40,30 @@ from gpugrad.operators import Tensor
 from gpugrad.ops.contraction import matmul, tensordot, vecdot
 from gpugrad.ops.conversion import asarray, from_dlpack, tensor
 from gpugrad.ops.creation import (
-    arange,
-    empty,
-    empty_like,
-    eye,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)  # fmt: skip
+    arange, empty, empty_like, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like,
+)
 from gpugrad.ops.dtypes import astype, can_cast, finfo, iinfo, isdtype, result_type
 from gpugrad.ops.einsum import einsum
 from gpugrad.ops.elementwise import (
-    abs,
-    acos,
-    acosh,
-    add,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    ceil,
-    clip,
-    conj,
-    copysign,
-    cos,
-    cosh,
-    divide,
-    equal,
-    exp,
-    expm1,
-    floor,
-    floor_divide,
-    greater,
-    greater_equal,
-    hypot,
-    imag,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
-    log,
-    log1p,
-    log2,
-    log10,
-    logaddexp,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    nextafter,
-    not_equal,
-    positive,
-    pow,
-    real,
-    reciprocal,
-    remainder,
-    round,
-    sign,
-    signbit,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    subtract,
-    tan,
-    tanh,
-    trunc,
-    where,
-)  # fmt: skip
+    abs, acos, acosh, add, asin, asinh, atan, atan2, atanh, bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_or,
+    bitwise_right_shift, bitwise_xor, ceil, clip, conj, copysign, cos, cosh, divide, equal, exp, expm1, floor,
+    floor_divide, greater, greater_equal, hypot, imag, isfinite, isinf, isnan, less, less_equal, log, log1p, log2,
+    log10, logaddexp, logical_and, logical_not, logical_or, logical_xor, maximum, minimum, multiply, negative,
+    nextafter, not_equal, positive, pow, real, reciprocal, remainder, round, sign, signbit, sin, sinh, sqrt, square,
+    subtract, tan, tanh, trunc, where,
+)
 from gpugrad.ops.indexing import repeat, take, take_along_axis
 from gpugrad.ops.reduction import (
-    all,
-    any,
-    count_nonzero,
-    cumulative_prod,
-    cumulative_sum,
-    diff,
-    max,
-    mean,
-    min,
-    prod,
-    std,
-    sum,
-    var,
-)  # fmt: skip
+    all, any, count_nonzero, cumulative_prod, cumulative_sum, diff, max, mean, min, prod, std, sum, var,
+)
 from gpugrad.ops.searching import (
-    argmax,
-    argmin,
-    argsort,
-    isin,
-    nonzero,
-    searchsorted,
-    sort,
-    unique_all,
-    unique_counts,
-    unique_inverse,
+    argmax, argmin, argsort, isin, nonzero, searchsorted, sort, unique_all, unique_counts, unique_inverse,
     unique_values,
-)  # fmt: skip
+)
 from gpugrad.ops.shape import (
-    broadcast_arrays,
-    broadcast_shapes,
-    broadcast_to,
-    concat,
-    expand_dims,
-    flip,
-    matrix_transpose,
-    meshgrid,
-    moveaxis,
-    permute_dims,
-    reshape,
-    roll,
-    squeeze,
-    stack,
-    tile,
-    tril,
-    triu,
-    unstack,
-)  # fmt: skip
+    broadcast_arrays, broadcast_shapes, broadcast_to, concat, expand_dims, flip, matrix_transpose, meshgrid, moveaxis,
+    permute_dims, reshape, roll, squeeze, stack, tile, tril, triu, unstack,
+)
 from gpugrad.ops.transfer import to_device
 from gpugrad.random import manual_seed
 
@@ -220,7 +80,33 @@ pi = _math.pi
 
 device = Device  # PyTorch's name
 
+__all__ = [
+    "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "Device", "DeviceError", "FileFormatError",
+    "GpugradError", "GraphError", "IndexingError", "InplaceError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError",
+    "Tensor", "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all",
+    "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
+    "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint",
+    "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero", "cuda",
+    "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff", "divide", "e", "einsum",
+    "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "float16",
+    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "get_default_device",
+    "get_default_dtype", "grad", "gradients", "greater", "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag",
+    "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan",
+    "jacobian", "jvp", "less", "less_equal", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max",
+    "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
+    "prod", "random", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round", "save",
+    "searchsorted", "set_default_device", "set_default_dtype", "set_grad_enabled", "sign", "signbit", "sin", "sinh",
+    "sort", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis",
+    "tan", "tanh", "tensor", "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32",
+    "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "value_and_grad",
+    "var", "vecdot", "vjp", "where", "zeros", "zeros_like",
+]
+
 _LAZY = ("data", "nn", "optim", "testing")
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:
@@ -230,4 +116,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([name for name in globals() if not name.startswith("_")] + list(_LAZY))
+    return sorted(__all__)

@@ -103,6 +103,7 @@ def binary(name: str, formula: str, x: GradientRule = None, y: GradientRule = No
 def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, GradientRule], note: str) -> Any:
     definition.__name__ = definition.__qualname__ = name
     definition.__module__ = "gpugrad"
+    definition.__annotations__ = {}
     two = len(rules) == 2
     gradient = (
         "Differentiable."

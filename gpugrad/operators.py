@@ -38,7 +38,7 @@ Axes = int | tuple[int, ...] | None
 _next_hook = count().__next__
 
 
-def _left(op: Binary) -> Callable[[Any, Any], Any]:
+def _left(op: Binary) -> Callable[[Any, Any], Tensor]:
     """``self op other``; NotImplemented for what no op takes, so that the other side may try."""
 
     def operator(self: Any, other: Any, /) -> Any:
@@ -50,7 +50,7 @@ def _left(op: Binary) -> Callable[[Any, Any], Any]:
     return operator
 
 
-def _right(op: Binary) -> Callable[[Any, Any], Any]:
+def _right(op: Binary) -> Callable[[Any, Any], Tensor]:
     """``other op self``."""
 
     def operator(self: Any, other: Any, /) -> Any:
@@ -62,10 +62,10 @@ def _right(op: Binary) -> Callable[[Any, Any], Any]:
     return operator
 
 
-def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Any]:
+def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
     """``self op= other``: self is rebound to the result."""
 
-    def operator(self: Any, other: Any, /) -> Any:
+    def operator(self: Any, other: Any, /) -> Tensor:
         _refuse_leaf(self, symbol)
         out = op(self, other)
         if tuple(out.array.shape) != tuple(self.array.shape):

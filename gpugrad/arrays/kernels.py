@@ -47,7 +47,7 @@ class Kernels(dict[type, Kernel]):
         if is_cupy(array_type):
             # Imported with the first CuPy array, never before: importing CuPy is slow, and most machines lack it.
             cupy_backend = importlib.import_module("gpugrad.arrays.cupy")
-            return cupy_backend.spelling(self.name, self.standard) or self.definition
+            return cupy_backend.kernel(self.name, self.standard, self.definition)
         if array_type in WEAK:
             return _on_numbers(numpy_backend.spelling(self.name, self.standard) or self.definition)
         if hasattr(array_type, "__array_namespace__") or array_type.__module__.partition(".")[0] in _COMPAT_LIBRARIES:
@@ -102,13 +102,25 @@ def _mixed_arrays(kernels: Kernels, operands: tuple[Any, ...]) -> tuple[Any, ...
         if type(other) is not type(first) and not (isinstance(other, numpy.ndarray) and isinstance(first, numpy.ndarray)):
             kernels[type(other)]  # raises where it is no array at all
             raise DeviceError(
-                f"{kernels.name}: operands are {type(first).__module__}.{type(first).__name__} and "
-                f"{type(other).__module__}.{type(other).__name__}; move them to one device first, for instance with .to(device)"
+                f"{kernels.name}: operands are on {_place(first)} and {_place(other)}; move them to one device with .to(device)"
             )
     kernel = kernels[type(first)]
     if kernel is kernels.definition:
         return (kernel, *(strong(x, first) if isinstance(x, numpy.generic) else x for x in operands))
     return (kernel, *operands)
+
+
+def _place(array: Any) -> str:
+    """Where an array is, with its type: "cpu (numpy.ndarray)"."""
+    kind = type(array)
+    device = (
+        f"cuda:{array.device.id}"
+        if is_cupy(kind)
+        else "cpu"
+        if isinstance(array, numpy.ndarray)
+        else getattr(array, "device", "?")
+    )
+    return f"{device} ({kind.__module__}.{kind.__qualname__})"
 
 
 def strong(number: Any, like: Any) -> Any:

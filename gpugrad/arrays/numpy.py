@@ -207,6 +207,11 @@ def _take(x: Any, indices: Any, /, *, axis: Any = None) -> Any:
 # Elementwise --------------------------------------------------------------------------------------------------------
 
 
+@_spells("conj")
+def _conj(x: Any, /) -> Any:
+    return numpy.conjugate(x) if x.dtype.kind == "c" else x  # the rules of real arrays pass through here too
+
+
 @_spells("clip")
 def _clip(x: Any, low: Any, high: Any, /) -> Any:
     if low is not None:
@@ -238,3 +243,66 @@ def _owned(x: Any, /) -> Any:
     """`x` itself if it is an array that can be written to, else a copy: gradients of a sum are read-only broadcast views."""
     x = asarray(x)
     return x if x.flags.writeable else x.copy()
+
+
+@_spells("sgd")
+def _sgd(
+    p: Any,
+    g: Any,
+    buffer: Any = None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    first: bool,
+) -> None:
+    scratch = numpy.empty_like(p)
+    if weight_decay:
+        numpy.multiply(p, weight_decay, out=scratch)
+        g = add(g, scratch, out=scratch)
+    if momentum:
+        if first:
+            buffer[...] = g
+        else:
+            buffer *= momentum
+            buffer += g if dampening == 0 else g * (1 - dampening)
+        g = g + momentum * buffer if nesterov else buffer
+    numpy.multiply(g, lr, out=scratch)
+    p -= scratch
+
+
+@_spells("adam")
+def _adam(
+    p: Any,
+    g: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    *,
+    step_size: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    correction2_sqrt: float,
+    weight_decay: float,
+    decay: float,
+) -> None:
+    # The definition in optim/adam.py in twelve passes over memory that is in the cache, with one scratch array.
+    scratch = numpy.empty_like(p)
+    if decay != 1:
+        p *= decay
+    if weight_decay:
+        g = g + weight_decay * p
+    exp_avg *= beta1
+    numpy.multiply(g, 1 - beta1, out=scratch)
+    exp_avg += scratch
+    exp_avg_sq *= beta2
+    numpy.multiply(g, g, out=scratch)
+    scratch *= 1 - beta2
+    exp_avg_sq += scratch
+    numpy.sqrt(exp_avg_sq, out=scratch)
+    scratch += eps * correction2_sqrt
+    numpy.divide(exp_avg, scratch, out=scratch)
+    scratch *= step_size * correction2_sqrt
+    p -= scratch

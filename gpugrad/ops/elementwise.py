@@ -36,13 +36,13 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
 
 # Arithmetic ---------------------------------------------------------------------------------------------------------
 
-add = binary("add", "x1 + x2", x=lambda g: g, y=lambda g: g)
-subtract = binary("subtract", "x1 - x2", x=lambda g: g, y=lambda g: -g)
-multiply = binary("multiply", "x1 * x2", x=lambda g, y: g * y, y=lambda g, x: g * x)
-divide = binary("divide", "x1 / x2", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
-floor_divide = binary("floor_divide", "floor(x1 / x2)", x=zero, y=zero)
+add = binary("add", "x + y", x=lambda g: g, y=lambda g: g)
+subtract = binary("subtract", "x - y", x=lambda g: g, y=lambda g: -g)
+multiply = binary("multiply", "x * y", x=lambda g, y: g * y, y=lambda g, x: g * x)
+divide = binary("divide", "x / y", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
+floor_divide = binary("floor_divide", "floor(x / y)", x=zero, y=zero)
 remainder = binary(
-    "remainder", "x1 - x2 * floor(x1 / x2), the sign being that of x2", x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y)
+    "remainder", "x - y * floor(x / y), with the sign of y", x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y)
 )
 negative = unary("negative", "-x", x=lambda g: -g)
 positive = unary("positive", "+x", x=lambda g: g)
@@ -67,10 +67,10 @@ def _pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
 
 pow = binary(
     "pow",
-    "x1 ** x2",
+    "x ** y",
     x=_pow_base,
     y=_pow_exponent,
-    note="At x1 = 0 the gradient of x2 is 0, and so is that of x1 where x2 = 0.",
+    note="At x = 0 the gradient of y is 0, and so is that of x where y = 0.",
 )
 
 # Exponentials and logarithms ----------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ log1p = unary("log1p", "log(1 + x), accurate near 0", x=lambda g, x: g / (x + 1)
 log2 = unary("log2", "Logarithm to base 2", x=lambda g, x: g / (x * math.log(2)))
 log10 = unary("log10", "Logarithm to base 10", x=lambda g, x: g / (x * math.log(10)))
 logaddexp = binary(
-    "logaddexp", "log(exp(x1) + exp(x2))", x=lambda g, x, y: g / (exp(y - x) + 1), y=lambda g, x, y: g / (exp(x - y) + 1)
+    "logaddexp", "log(exp(x) + exp(y))", x=lambda g, x, y: g / (exp(y - x) + 1), y=lambda g, x, y: g / (exp(x - y) + 1)
 )
 
 # Trigonometric and hyperbolic ---------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ acos = unary("acos", "Inverse cosine, in radians", x=lambda g, x: -g / sqrt(1 - 
 atan = unary("atan", "Inverse tangent, in radians", x=lambda g, x: g / (x * x + 1))
 atan2 = binary(
     "atan2",
-    "Angle of the point (x2, x1), in radians",
+    "Angle in radians of the point with ordinate x and abscissa y",
     x=lambda g, x, y: g * y / (x * x + y * y),
     y=lambda g, x, y: -g * x / (x * x + y * y),
 )
@@ -114,7 +114,7 @@ def _hypot_rule(g: Any, x: Any, out: Any) -> Any:
 
 hypot = binary(
     "hypot",
-    "sqrt(x1 ** 2 + x2 ** 2) without overflow",
+    "sqrt(x ** 2 + y ** 2) without overflow",
     x=_hypot_rule,
     y=lambda g, y, out: _hypot_rule(g, y, out),
     note="At the origin the gradient is 0.",
@@ -136,13 +136,13 @@ def _to_complex(g: Any, factor: complex) -> Any:
 
 @primitive(x=lambda g: astype_like(g, complex=False))
 def astype_like(x: Any, /, complex: bool) -> Any:
-    """x with its dtype made complex, or real: float32 and complex64 belong together, and float64 and complex128."""
+    """x with its dtype made complex, or real: float32 and complex64 belong together, and float64 and compley8."""
     dtype = numpy_dtype(x.dtype)
     if complex == (dtype.kind == "c"):
         return x
     if not complex:
         return array_namespace(x).real(x)
-    name = "complex64" if real_dtype(dtype).itemsize <= 4 else "complex128"
+    name = "complex64" if real_dtype(dtype).itemsize <= 4 else "compley8"
     return array_namespace(x).astype(x, native_dtype(x, name))
 
 
@@ -151,8 +151,8 @@ sign = unary("sign", "-1, 0 or 1; x / abs(x) for complex x", x=_sign_rule, note=
 conj = unary("conj", "Complex conjugate", x=lambda g: conj(g))
 real = unary("real", "Real part", x=lambda g: g)
 imag = unary("imag", "Imaginary part", x=lambda g: _to_complex(g, -1j))
-copysign = binary("copysign", "abs(x1) with the sign of x2", x=lambda g, x, y: g * sign(x) * copysign(1.0, y), y=zero)
-nextafter = binary("nextafter", "The next number after x1 towards x2", x=lambda g: g, y=zero)
+copysign = binary("copysign", "abs(x) with the sign of y", x=lambda g, x, y: g * sign(x) * copysign(1.0, y), y=zero)
+nextafter = binary("nextafter", "The next number after x towards y", x=lambda g: g, y=zero)
 ceil = unary("ceil", "The smallest integer not below x", x=zero)
 floor = unary("floor", "The largest integer not above x", x=zero)
 round = unary("round", "The nearest integer, the even one of two", x=zero)
@@ -165,14 +165,14 @@ def _larger_rule(g: Any, x: Any, y: Any) -> Any:
 
 maximum = binary(
     "maximum",
-    "The larger of x1 and x2",
+    "The larger of x and y",
     x=_larger_rule,
     y=lambda g, x, y: _larger_rule(g, y, x),
     note="Ties share the gradient equally.",
 )
 minimum = binary(
     "minimum",
-    "The smaller of x1 and x2",
+    "The smaller of x and y",
     x=lambda g, x, y: _larger_rule(g, y, x),
     y=lambda g, x, y: _larger_rule(g, x, y),
     note="Ties share the gradient equally.",
@@ -214,23 +214,23 @@ def clip(x: A, /, min: A | Number | None = None, max: A | Number | None = None) 
 
 # Comparisons, logic, bits: constants --------------------------------------------------------------------------------
 
-equal = binary("equal", "x1 == x2")
-not_equal = binary("not_equal", "x1 != x2")
-less = binary("less", "x1 < x2")
-less_equal = binary("less_equal", "x1 <= x2")
-greater = binary("greater", "x1 > x2")
-greater_equal = binary("greater_equal", "x1 >= x2")
+equal = binary("equal", "x == y")
+not_equal = binary("not_equal", "x != y")
+less = binary("less", "x < y")
+less_equal = binary("less_equal", "x <= y")
+greater = binary("greater", "x > y")
+greater_equal = binary("greater_equal", "x >= y")
 isfinite = unary("isfinite", "Whether x is neither inf nor nan")
 isinf = unary("isinf", "Whether x is inf or -inf")
 isnan = unary("isnan", "Whether x is nan")
 signbit = unary("signbit", "Whether the sign bit is set, as for -0.0")
-logical_and = binary("logical_and", "x1 and x2")
-logical_or = binary("logical_or", "x1 or x2")
-logical_xor = binary("logical_xor", "Whether just one of x1 and x2 is true")
+logical_and = binary("logical_and", "x and y")
+logical_or = binary("logical_or", "x or y")
+logical_xor = binary("logical_xor", "Whether just one of x and y is true")
 logical_not = unary("logical_not", "not x")
-bitwise_and = binary("bitwise_and", "x1 & x2")
-bitwise_or = binary("bitwise_or", "x1 | x2")
-bitwise_xor = binary("bitwise_xor", "x1 ^ x2")
+bitwise_and = binary("bitwise_and", "x & y")
+bitwise_or = binary("bitwise_or", "x | y")
+bitwise_xor = binary("bitwise_xor", "x ^ y")
 bitwise_invert = unary("bitwise_invert", "~x")
-bitwise_left_shift = binary("bitwise_left_shift", "x1 << x2")
-bitwise_right_shift = binary("bitwise_right_shift", "x1 >> x2")
+bitwise_left_shift = binary("bitwise_left_shift", "x << y")
+bitwise_right_shift = binary("bitwise_right_shift", "x >> y")

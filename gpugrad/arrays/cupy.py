@@ -1,0 +1,208 @@
+"""CuPy's spellings and kernels. Imported with the first CuPy array, never before.
+
+Kernels run on the device where their operands are: CuPy computes on its *current* device, and would otherwise put the results
+of arrays on another GPU there, or read them across. On a machine with one GPU that check is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.cupy
+import cupy
+import cupyx
+
+from gpugrad.errors import DeviceError
+
+Kernel = Callable[..., Any]
+
+SPELLINGS: dict[str, Kernel] = {}
+"""Kernels by the name of the op."""
+
+
+def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
+    """The CuPy kernel of the op `name`; `standard` says whether a CuPy function of that name is the op."""
+    found = SPELLINGS.get(name)
+    if found is None and standard:
+        found = getattr(array_api_compat.cupy, name, None)
+    if found is None:
+        found = definition
+    return found if cupy.cuda.runtime.getDeviceCount() < 2 else _placed(name, found)
+
+
+def _placed(name: str, function: Kernel) -> Kernel:
+    """`function`, run on the device of its operands. Raises DeviceError if they are on several."""
+
+    def placed(*operands: Any, **options: Any) -> Any:
+        devices = {x.device.id for x in _arrays(operands)}
+        if len(devices) > 1:
+            names = " and ".join(f"cuda:{i}" for i in sorted(devices))
+            raise DeviceError(f"{name}: operands are on {names}; move them to one device with .to(device)")
+        if not devices:
+            return function(*operands, **options)
+        with cupy.cuda.Device(devices.pop()):
+            return function(*operands, **options)
+
+    return placed
+
+
+def _arrays(operands: Any) -> list[Any]:
+    found = []
+    for x in operands:
+        if isinstance(x, cupy.ndarray):
+            found.append(x)
+        elif isinstance(x, (list, tuple)):
+            found += _arrays(x)
+    return found
+
+
+def _spells(name: str) -> Callable[[Kernel], Kernel]:
+    def register(function: Kernel) -> Kernel:
+        SPELLINGS[name] = function
+        return function
+
+    return register
+
+
+# Shapes and copies --------------------------------------------------------------------------------------------------
+
+
+@_spells("squeeze")
+def _squeeze(x: Any, /, axis: Any) -> Any:
+    return x.squeeze(axis)
+
+
+@_spells("astype")
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
+@_spells("copy")
+def _copy(x: Any, /) -> Any:
+    return x.copy()
+
+
+# Elementwise --------------------------------------------------------------------------------------------------------
+
+
+@_spells("conj")
+def _conj(x: Any, /) -> Any:
+    return cupy.conjugate(x) if x.dtype.kind == "c" else x
+
+
+@_spells("clip")
+def _clip(x: Any, low: Any, high: Any, /) -> Any:
+    if low is not None:
+        x = cupy.maximum(x, low)
+    return x if high is None else cupy.minimum(x, high)
+
+
+# Products -----------------------------------------------------------------------------------------------------------
+
+
+@_spells("matmul")
+def _matmul(x: Any, y: Any, /) -> Any:
+    # A stack of matrices times one matrix is one product of a taller matrix: CuPy would copy and loop through pointers.
+    if x.ndim > 2 and y.ndim == 2 and x.shape[-1] == y.shape[0]:
+        rows = math.prod(x.shape[:-1])
+        return cupy.matmul(x.reshape(rows, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
+    return cupy.matmul(x, y)
+
+
+# Indexing -----------------------------------------------------------------------------------------------------------
+
+
+@_spells("getitem")
+def _getitem(x: Any, /, key: Any) -> Any:
+    return x[key]
+
+
+@_spells("put")
+def _put(x: Any, value: Any, /, key: Any) -> Any:
+    out = x.copy()
+    out[key] = value
+    return out
+
+
+@_spells("scatter_add")
+def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
+    if not unique and values.dtype.kind == "c":  # atomics exist for real numbers only
+        real = _scatter_add(values.real, key, shape, unique)
+        return real + 1j * _scatter_add(values.imag, key, shape, unique)
+    out = cupy.zeros(shape, values.dtype)
+    if unique:
+        out[key] = values
+    else:
+        cupyx.scatter_add(out, key, values)
+    return out
+
+
+@_spells("unstack")
+def _unstack(x: Any, /, *, axis: int = 0) -> Any:
+    moved = cupy.moveaxis(x, axis, 0)
+    return tuple(moved[i] for i in range(moved.shape[0]))
+
+
+# In place, for the engine and the optimizers ------------------------------------------------------------------------
+
+
+@_spells("add_into")
+def _add_into(x: Any, y: Any, /) -> Any:
+    return cupy.add(x, y, out=x)
+
+
+@_spells("owned")
+def _owned(x: Any, /) -> Any:
+    """`x` itself, or a copy if its elements share memory, as in the broadcast gradient of a sum."""
+    return x.copy() if x.size > 1 and 0 in x.strides else x
+
+
+@_spells("sgd")
+def _sgd(p: Any, g: Any, buffer: Any = None, **options: Any) -> None:
+    if buffer is None:
+        _SGD_PLAIN(g, *_numbers(p.dtype, lr=options["lr"], weight_decay=options["weight_decay"]), p)
+    else:
+        _SGD(g, *_numbers(p.dtype, **options), p, buffer)
+
+
+_SGD_PLAIN = cupy.ElementwiseKernel(
+    "T g, T lr, T weight_decay", "T p", "p -= lr * (g + weight_decay * p);", "gpugrad_sgd_plain"
+)
+
+
+_SGD = cupy.ElementwiseKernel(
+    "T g, T lr, T momentum, T dampening, T weight_decay, int32 nesterov, int32 first",
+    "T p, T buffer",
+    """
+    T d = g + weight_decay * p;
+    buffer = first ? d : momentum * buffer + (T(1) - dampening) * d;
+    p -= lr * (nesterov ? d + momentum * buffer : buffer);
+    """,
+    "gpugrad_sgd",
+)
+
+
+@_spells("adam")
+def _adam(p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, **options: Any) -> None:
+    _ADAM(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq)
+
+
+_ADAM = cupy.ElementwiseKernel(
+    "T g, T step_size, T beta1, T beta2, T eps, T correction2_sqrt, T weight_decay, T decay",
+    "T p, T m, T v",
+    """
+    p *= decay;
+    T d = g + weight_decay * p;
+    m += (T(1) - beta1) * (d - m);
+    v = beta2 * v + (T(1) - beta2) * d * d;
+    p -= step_size * m / (sqrt(v) / correction2_sqrt + eps);
+    """,
+    "gpugrad_adam",
+)
+
+
+def _numbers(dtype: Any, **options: Any) -> list[Any]:
+    """Python numbers as kernel arguments: floats in the dtype of the arrays, flags as 32-bit integers."""
+    return [cupy.int32(x) if isinstance(x, bool) else dtype.type(x) for x in options.values()]

@@ -1,0 +1,7 @@
+"""Optimizers, with PyTorch's names, arguments and defaults."""
+
+from gpugrad.optim.adam import Adam
+from gpugrad.optim.optimizer import Optimizer
+from gpugrad.optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

@@ -1,0 +1,85 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from gpugrad.arrays.kernels import Kernels
+from gpugrad.optim.optimizer import Optimizer, Parameters, in_place
+
+
+def adam(
+    p: Any,
+    g: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    *,
+    step_size: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    correction2_sqrt: float,
+    weight_decay: float,
+    decay: float,
+) -> tuple[Any, Any, Any]:
+    """One step of Adam: the new parameters and the new moments. The definition that the kernels are held to.
+
+    `step_size` is lr / (1 - beta1 ** t), `correction2_sqrt` is sqrt(1 - beta2 ** t) in step t; `decay` multiplies the
+    parameters first (decoupled weight decay), `weight_decay` joins the gradient.
+    """
+    p = p * decay
+    d = g + weight_decay * p
+    exp_avg = beta1 * exp_avg + (1 - beta1) * d
+    exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * d * d
+    return p - step_size * exp_avg / (exp_avg_sq**0.5 / correction2_sqrt + eps), exp_avg, exp_avg_sq
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba, 2015).
+
+    ::
+
+        m <- beta1 * m + (1 - beta1) * g
+        v <- beta2 * v + (1 - beta2) * g ** 2
+        p <- p - lr * m_hat / (sqrt(v_hat) + eps)      m_hat = m / (1 - beta1 ** t), v_hat = v / (1 - beta2 ** t)
+
+    `weight_decay` adds ``weight_decay * p`` to the gradient. As ``torch.optim.Adam``.
+    Raises ValueError for a negative lr, eps or weight_decay, and for betas outside [0, 1).
+    """
+
+    kernels = Kernels("adam", in_place(adam), standard=False)
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        for name in ("lr", "eps", "weight_decay"):
+            if options[name] < 0:
+                raise ValueError(f"{type(self).__name__}: {name} is {options[name]}, expected 0 or more")
+        for i, beta in enumerate(options["betas"]):
+            if not 0 <= beta < 1:
+                raise ValueError(f"{type(self).__name__}: betas[{i}] is {beta}, expected at least 0 and below 1")
+
+    def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return "exp_avg", "exp_avg_sq"
+
+    def numbers(self, options: Mapping[str, Any], step: int) -> dict[str, Any]:
+        beta1, beta2 = options["betas"]
+        return {
+            "step_size": options["lr"] / (1 - beta1**step),
+            "beta1": beta1,
+            "beta2": beta2,
+            "eps": options["eps"],
+            "correction2_sqrt": math.sqrt(1 - beta2**step),
+            "weight_decay": options["weight_decay"],
+            "decay": 1.0,
+        }

@@ -1,0 +1,96 @@
+"""Flat buffers: the parameters of one device and dtype, and the optimizer's state for them, each in one array.
+
+A parameter is then a view of its stretch of the buffer, and one kernel updates all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy
+
+from gpugrad.arrays.kernels import is_cupy
+from gpugrad.ops.creation import raw_full
+from gpugrad.ops.shape import concat
+from gpugrad.tape import Tensor
+
+# On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 64 KiB of float32.
+_CPU_PIECE = 1 << 14
+
+Piece = tuple[slice, tuple[int, ...], slice]
+"""A stretch of the buffer, the parameters that it holds, and which part of the parameter if it is only one."""
+
+
+class FlatBuffer:
+    """Parameters of one array type, device and dtype in one array, and arrays of the same length for the state of each.
+
+    Arrays of other libraries than NumPy and CuPy need not have views: there every parameter is a buffer of its own.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
+        self.parameters = list(parameters)
+        shapes = [tuple(p.array.shape) for p in parameters]
+        sizes = [math.prod(shape) for shape in shapes]
+        self.starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+        self.data = concat([p.array.reshape((-1,)) for p in parameters])
+        self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
+        self.views = [self.of(self.data, i).reshape(shape) for i, shape in enumerate(shapes)]
+        self.steps = [0] * len(sizes)
+        self._pieces: dict[tuple[int, ...], list[Piece]] = {}
+        for parameter, view in zip(parameters, self.views, strict=True):
+            parameter.array = view
+
+    def of(self, flat: Any, i: int) -> Any:
+        """The stretch of a flat array that belongs to parameter i."""
+        return flat[self.starts[i] : self.starts[i + 1]]
+
+    def intact(self) -> bool:
+        """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
+        return all(p.array is view for p, view in zip(self.parameters, self.views, strict=True))
+
+    def updates(self, chosen: Sequence[int]) -> Iterator[tuple[Any, Any, list[Any]]]:
+        """(parameters, gradients, state arrays) as flat pieces that cover the chosen parameters, which all have gradients."""
+        key = tuple(chosen)
+        if key not in self._pieces:
+            limit = _CPU_PIECE if isinstance(self.data, numpy.ndarray) else self.starts[-1]
+            self._pieces[key] = list(_pieces(key, self.starts, limit))
+        gradients = {i: _flat(self.parameters[i].grad) for i in chosen}
+        for where, members, part in self._pieces[key]:
+            if len(members) == 1:
+                gradient = gradients[members[0]][part]
+            else:
+                gradient = concat([gradients[i] for i in members])
+            yield self.data[where], gradient, [array[where] for array in self.state.values()]
+
+
+def _flat(gradient: Tensor | None) -> Any:
+    assert gradient is not None
+    return gradient.array.reshape((-1,))
+
+
+def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[Piece]:
+    """Cover the chosen parameters with stretches of at most `limit` elements: small neighbours together, large ones cut."""
+    together: list[int] = []
+    for i in chosen:
+        fits = together and together[-1] == i - 1 and starts[i + 1] - starts[together[0]] <= limit
+        if together and not fits:
+            yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together), slice(None)
+            together = []
+        size = starts[i + 1] - starts[i]
+        if size <= limit:
+            together.append(i)
+            continue
+        for a in range(0, size, limit):
+            b = min(a + limit, size)
+            yield slice(starts[i] + a, starts[i] + b), (i,), slice(a, b)
+    if together:
+        yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together), slice(None)
+
+
+def buffer_key(parameter: Tensor) -> tuple[Any, ...]:
+    """What parameters must share to stand in one buffer; on other libraries than NumPy and CuPy, nothing may be shared."""
+    array = parameter.array
+    own = () if isinstance(array, numpy.ndarray) or is_cupy(type(array)) else (id(parameter),)
+    return (type(array), str(getattr(array, "device", "cpu")), str(array.dtype), *own)

@@ -1,0 +1,214 @@
+"""What all optimizers share: parameter groups, gradients, flat buffers, state_dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.kernels import Kernel, Kernels
+from gpugrad.errors import DTypeError, GraphError, ShapeError
+from gpugrad.modes import enable_grad
+from gpugrad.ops.conversion import asarray
+from gpugrad.ops.transfer import to_device
+from gpugrad.optim.flat import FlatBuffer, buffer_key
+from gpugrad.tape import Leaf, Tensor
+
+Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+def in_place(definition: Callable[..., tuple[Any, ...]]) -> Kernel:
+    """A kernel that writes what `definition` returns, the new parameters and states, over the old ones."""
+
+    def kernel(p: Any, g: Any, *state: Any, **options: Any) -> None:
+        for old, new in zip((p, *state), definition(p, g, *state, **options), strict=True):
+            old[...] = new
+
+    return kernel
+
+
+class Optimizer:
+    """Base class: a subclass names its state arrays and its update kernel, and computes the kernel's numbers for a step.
+
+    `params` are leaf Tensors that require gradients, or dicts with "params" and options of their own. From the first step on
+    their arrays are views of flat buffers, one per group, device and dtype.
+    Raises ValueError for no parameters or for options out of range, GraphError for a Tensor that is no such leaf or is given
+    twice.
+    """
+
+    kernels: Kernels
+
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self._buffers: list[list[FlatBuffer]] = []
+        given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+        if not given:
+            raise ValueError(f"{type(self).__name__}: got no parameters; does the model have any?")
+        groups = given if isinstance(given[0], dict) else [{"params": given}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add a group: a dict with "params" and the options in which it differs from the defaults."""
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        known = {id(p) for g in self.param_groups for p in g["params"]}
+        for i, p in enumerate(params):
+            if not isinstance(p, Tensor) or type(p.node) is not Leaf:
+                got = f"a Tensor of shape {tuple(p.array.shape)}" if isinstance(p, Tensor) else type(p).__name__
+                raise GraphError(
+                    f"{type(self).__name__}: parameter {i} is {got}, expected a leaf Tensor that requires a gradient"
+                )
+            if id(p) in known:
+                raise GraphError(f"{type(self).__name__}: parameter {i}, of shape {tuple(p.array.shape)}, was given twice")
+            known.add(id(p))
+        unknown = set(group) - set(self.defaults) - {"params"}
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__}: unknown options {sorted(unknown)}, expected some of {sorted(self.defaults)}"
+            )
+        options = {**self.defaults, **group, "params": params}
+        self.check(options)
+        self.param_groups.append(options)
+        self._buffers.append([])
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError for options out of range."""
+
+    def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays that are kept for every parameter of a group."""
+        raise NotImplementedError
+
+    def numbers(self, options: Mapping[str, Any], step: int) -> dict[str, Any]:
+        """The numbers that the update kernel takes in step number `step`, counted from 1."""
+        raise NotImplementedError
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: None, or zeros if `set_to_none` is False."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None if set_to_none or p.grad is None else Tensor(p.grad.array * 0)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; the others are left alone, as in PyTorch.
+
+        `closure`, if given, computes the loss and its gradients first, and its result is returned.
+        Raises ShapeError, DTypeError if a gradient does not fit its parameter; then nothing has changed.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                _check_gradient(p)
+        for index, group in enumerate(self.param_groups):
+            for buffer in self._current_buffers(index):
+                self._update(buffer, group)
+        return loss
+
+    def _update(self, buffer: FlatBuffer, group: Mapping[str, Any]) -> None:
+        by_step: dict[int, list[int]] = {}
+        for i, p in enumerate(buffer.parameters):
+            if p.grad is not None:
+                by_step.setdefault(buffer.steps[i], []).append(i)
+        kernel = self.kernels[type(buffer.data)]
+        for step, chosen in by_step.items():
+            numbers = self.numbers(group, step + 1)
+            for p, g, state in buffer.updates(chosen):
+                kernel(p, g, *state, **numbers)
+            for i in chosen:
+                buffer.steps[i] += 1
+                node = buffer.parameters[i].node
+                if isinstance(node, Leaf):
+                    node.mark_updated()
+
+    def _current_buffers(self, index: int) -> list[FlatBuffer]:
+        """The buffers of a group; made again, with their state, if a parameter has moved or been given a new array."""
+        params: list[Tensor] = self.param_groups[index]["params"]
+        names = self.state_names(self.param_groups[index])
+        buffers = self._buffers[index]
+        if not buffers or not all(buffer.intact() and tuple(buffer.state) == names for buffer in buffers):
+            state = {id(p): s for p, s in zip(params, self._states(index), strict=True)}
+            sorted_: dict[Any, list[Tensor]] = {}
+            for p in params:
+                sorted_.setdefault(buffer_key(p), []).append(p)
+            buffers = self._buffers[index] = [FlatBuffer(ps, names) for ps in sorted_.values()]
+            for buffer in buffers:
+                _fill(buffer, [state[id(p)] for p in buffer.parameters])
+        return buffers
+
+    def _states(self, index: int) -> list[dict[str, Any]]:
+        """Per parameter of a group: "step" and the state arrays, in the parameter's shape; empty before the first step."""
+        found = {}
+        for buffer in self._buffers[index]:
+            for i, p in enumerate(buffer.parameters):
+                if buffer.steps[i]:
+                    arrays = {n: Tensor(buffer.of(a, i).reshape(tuple(p.array.shape))) for n, a in buffer.state.items()}
+                    found[id(p)] = {"step": buffer.steps[i], **arrays}
+        return [found.get(id(p), {}) for p in self.param_groups[index]["params"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state in PyTorch's form: "state" by number of the parameter, and "param_groups" with numbers for parameters."""
+        state: dict[int, dict[str, Any]] = {}
+        groups = []
+        number = 0
+        for index, group in enumerate(self.param_groups):
+            numbers = list(range(number, number + len(group["params"])))
+            number += len(numbers)
+            groups.append({**{k: v for k, v in group.items() if k != "params"}, "params": numbers})
+            for n, s in zip(numbers, self._states(index), strict=True):
+                if s:
+                    state[n] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in s.items()}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a :meth:`state_dict`. Raises ShapeError, and changes nothing, if it is of other parameters."""
+        groups = state_dict["param_groups"]
+        sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
+        if sizes != own:
+            raise ShapeError(f"load_state_dict: the state has groups of {sizes} parameters, and this optimizer has {own}")
+        loaded = []
+        for mine, theirs in zip(self.param_groups, groups, strict=True):
+            states = [state_dict["state"].get(n, {}) for n in theirs["params"]]
+            for p, s in zip(mine["params"], states, strict=True):
+                for name in self.state_names(theirs) if s else ():
+                    shape = tuple(s[name].shape) if name in s else None
+                    if shape != tuple(p.array.shape):
+                        raise ShapeError(
+                            f"load_state_dict: {name} has shape {shape} for a parameter of shape {tuple(p.array.shape)}"
+                        )
+            loaded.append(states)
+        for index, (theirs, states) in enumerate(zip(groups, loaded, strict=True)):
+            self.param_groups[index].update({k: v for k, v in theirs.items() if k in self.defaults})
+            params: list[Tensor] = self.param_groups[index]["params"]
+            by_id = {id(p): s for p, s in zip(params, states, strict=True)}
+            for buffer in self._current_buffers(index):
+                _fill(buffer, [by_id[id(p)] for p in buffer.parameters])
+
+
+def _fill(buffer: FlatBuffer, states: list[dict[str, Any]]) -> None:
+    """Write the states of its parameters into a buffer."""
+    for i, state in enumerate(states):
+        buffer.steps[i] = int(state.get("step", 0))
+        for name, flat in buffer.state.items():
+            stretch = buffer.of(flat, i)
+            if name in state:
+                moved = to_device(asarray(state[name], dtype=numpy_dtype(flat.dtype)), buffer.parameters[i].device)
+                stretch[...] = moved.detach().array.reshape((-1,))
+            else:
+                stretch[...] = stretch * 0
+
+
+def _check_gradient(p: Tensor) -> None:
+    grad = p.grad
+    if grad is None:
+        return
+    if tuple(grad.array.shape) != tuple(p.array.shape):
+        raise ShapeError(f"step: a gradient has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
+    if type(grad.array) is not type(p.array) or grad.array.dtype != p.array.dtype:
+        raise DTypeError(
+            f"step: a gradient is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
+            f"of {p.array.dtype}; zero_grad after moving a model"
+        )
