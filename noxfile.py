@@ -42,3 +42,22 @@ def types(session: nox.Session) -> None:
     """mypy, strict."""
     session.install("-e", ".", "mypy")
     session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks: a table, and whether the targets are met. ``-- --peers`` installs PyTorch and HIPS autograd to compare with."""
+    session.install("-e", ".[dev,examples]")
+    arguments = [argument for argument in session.posargs if argument != "--peers"]
+    if len(arguments) < len(session.posargs):
+        # The CPU build of PyTorch: that of PyPI brings gigabytes of CUDA libraries.
+        session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
+        session.install("autograd")
+    session.run("python", "benchmarks/run.py", *arguments)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Everything that needs a GPU: tests, training, benchmarks. GPUGRAD_CUDA=12 or 13 chooses the CuPy to install."""
+    session.install("-e", f".[dev,examples,cuda{session.env.get('GPUGRAD_CUDA') or '12'}]")
+    session.run("python", "benchmarks/gpu.py", *session.posargs)

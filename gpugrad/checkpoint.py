@@ -43,29 +43,37 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             return out
         kept = [(raw(x), x.node if isinstance(x, Tensor) else None, isinstance(x, Tensor)) for x in given]
         recording = [i for i, x in enumerate(results) if isinstance(x, Tensor) and x.node is not None]
+        count = len(results)
+
+        # What pull refers to, it keeps alive: no result, which would keep its graph, and not the joint node, which refers to pull.
+        shapes = [tuple(results[i].array.shape) for i in recording]
+        name = getattr(function, "__qualname__", type(function).__name__)
 
         def pull(gradients: list[Any], create_graph: bool) -> Iterator[tuple[Node, Any]]:
-            for node in (*captured, *linked):
-                if isinstance(node, Leaf) and node.updated > joint.number:
+            for node in captured:
+                if isinstance(node, Leaf) and node.changed > start:
                     raise InplaceError(
-                        f"checkpoint: a parameter of shape {tuple(node.shape)} was changed by an optimizer since {joint.name} ran; "
-                        "computing it again would give another result: call backward before step"
+                        f"checkpoint: a parameter of shape {tuple(node.shape)} was changed since {name} ran; "
+                        "computing it again would give another result: call backward before changing it"
                     )
             again = [Tensor(array, _link(array, node)) if wrapped else array for array, node, wrapped in kept]
             with _replay(states), enable_grad():
                 recomputed = leaves(_call(function, (args_tree, kwargs_tree), again))
-            if len(recomputed) != len(results):
-                raise GraphError(
-                    f"checkpoint: {joint.name} returned {len(results)} results, and {len(recomputed)} when computed again"
-                )
-            for i, gradient in zip(recording, gradients, strict=True):
+            if len(recomputed) != count:
+                raise GraphError(f"checkpoint: {name} returned {count} results, and {len(recomputed)} when computed again")
+            for i, shape, gradient in zip(recording, shapes, gradients, strict=True):
                 result = recomputed[i]
-                if isinstance(result, Tensor) and result.node is not None and gradient is not None:
-                    yield result.node, gradient
+                if gradient is None:
+                    continue
+                if not isinstance(result, Tensor) or result.node is None or tuple(result.array.shape) != shape:
+                    raise GraphError(
+                        f"checkpoint: result {i} of {name} had shape {shape}, and was something else when computed again; the function "
+                        "must not depend on what changes in between"
+                    )
+                yield result.node, gradient
 
         # The structure of the arguments without their arrays, which `kept` holds.
         args_tree, kwargs_tree = rebuild((args, kwargs), iter([None] * len(given)))
-        name = getattr(function, "__qualname__", type(function).__name__)
         joint = Joint(name, (*linked, *captured), pull, len(recording))
         position = {i: k for k, i in enumerate(recording)}
         outputs = [Tensor(x.array, joint.output(position[i], x.array)) if i in position else x for i, x in enumerate(results)]

@@ -8,14 +8,14 @@ from typing import Any
 
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.debug import caller
+from gpugrad.debug import caller, examine
 from gpugrad.errors import GraphError, RuleError
 from gpugrad.modes import DEBUG, enable_grad, flags, is_grad_enabled
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.elementwise import conj
 from gpugrad.tape import Joint, Node, Tensor, raw
-from gpugrad.trees import Tree, leaves, map_leaves, rebuild, same_structure
+from gpugrad.trees import Tree, aligned, leaves, map_leaves, rebuild, same_structure
 
 
 class custom_vjp:
@@ -66,7 +66,8 @@ class custom_vjp:
         arrays = map_leaves(raw, args)
         linked = [x.node if isinstance(x, Tensor) else None for x in given]
         if not is_grad_enabled() or not any(node is not None for node in linked):
-            return map_leaves(lambda x: self._constant(x), self._function(*arrays))
+            out = self._function(*arrays)
+            return rebuild(out, iter(self._results(out, arrays)))
         if self._forward is None or self._backward is None:
             raise GraphError(
                 f"custom_vjp: {self._name} has no gradient rule yet; set it with {self._name}.defvjp(forward, backward)"
@@ -77,7 +78,7 @@ class custom_vjp:
                 f"custom_vjp: forward of {self._name} must return (output, residuals), but returned {type(returned).__name__}"
             )
         out, residuals = returned
-        results = [self._constant(x).array for x in leaves(out)]
+        results = [x.array for x in self._results(out, arrays)]
         recording = [i for i, x in enumerate(results) if is_inexact(x.dtype)]
         joint = Joint(
             self._name,
@@ -89,6 +90,14 @@ class custom_vjp:
             joint.site = caller()
         nodes = {i: joint.output(k, results[i]) for k, i in enumerate(recording)}
         return rebuild(out, iter(Tensor(x, nodes.get(i)) for i, x in enumerate(results)))
+
+    def _results(self, out: Tree, arrays: Tree) -> list[Tensor]:
+        """The outputs as Tensors without nodes. In debug mode, raises AnomalyError for the first nan or inf."""
+        results = [self._constant(x) for x in leaves(out)]
+        if flags() & DEBUG:
+            for x in results:
+                examine(x, self._name, tuple(leaves(arrays)))
+        return results
 
     def _constant(self, x: Any) -> Tensor:
         """An output as a Tensor without a node. Raises GraphError if it records on its own."""
@@ -162,7 +171,7 @@ class _Pull:
                 raise RuleError(
                     f"custom_vjp: the rule of {name} returned a gradient for argument {i} that does not nest as the argument does"
                 )
-            for node, x, g in zip(nodes, leaves(argument), leaves(gradient), strict=True):
+            for node, x, g in zip(nodes, leaves(argument), aligned(argument, gradient), strict=True):
                 if node is None or g is None:
                     continue
                 pairs.append((node, self._outgoing(g, x, i, create_graph)))

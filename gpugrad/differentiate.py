@@ -24,7 +24,7 @@ from gpugrad.ops.indexing import put
 from gpugrad.ops.shape import reshape, stack
 from gpugrad.sweep import sweep
 from gpugrad.tape import Leaf, Node, Rule, Tensor, parents, raw
-from gpugrad.trees import Tree, leaves, map_leaves, rebuild, same_structure
+from gpugrad.trees import Tree, aligned, leaves, map_leaves, rebuild, same_structure
 
 _IDENTITY = Rule("identity", "x", lambda g: g, (), ("x",))
 
@@ -125,7 +125,8 @@ class _Call:
     ):
         self.name = name
         self.outer = is_grad_enabled()
-        self.all_raw = not any(isinstance(leaf, Tensor) or type(leaf) in WEAK for leaf in leaves(list(args)))
+        given_kinds = {isinstance(leaf, Tensor) for leaf in leaves(list(args)) if hasattr(leaf, "dtype")}
+        self.all_raw = given_kinds == {False}  # Python numbers go with either
         self.trees = [args[i] for i in argnums]
         given = leaves(self.trees)
         inputs = [self._record(x) for x in given]
@@ -274,7 +275,7 @@ def vjp(function: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
     def pullback(gradient: Tree) -> tuple[Any, ...]:
         if not same_structure(call.out, gradient):
             raise ShapeError("vjp: the gradient must nest as the output of the function does")
-        seeds = leaves(gradient)
+        seeds = aligned(call.out, gradient)
         create_graph = is_grad_enabled() and (call.linked or any(isinstance(s, Tensor) and s.node is not None for s in seeds))
         return tuple(call.trees_of(call.pull(seeds, create_graph, retain_graph=True)))
 
@@ -287,9 +288,7 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     Computed by two reverse sweeps: the pullback is linear in its argument, and the pullback of the pullback is the push
     forward (J. Townsend, "A new trick for calculating Jacobian vector products", 2017). So every op with a rule has it.
     """
-    if not same_structure(list(primals), list(tangents)):
-        raise ShapeError("jvp: the tangents must nest as the primals do")
-    directions = leaves(list(tangents))
+    directions = _directions(primals, tangents, "jvp")
     call = _Call(function, primals, range(len(primals)), "jvp")
     linked = call.linked or (call.outer and any(isinstance(t, Tensor) and t.node is not None for t in directions))
     dummies = [_one_leaf(x.array) for x in call.outputs]
@@ -305,6 +304,18 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     return call.output(), rebuild(call.out, iter(call.result(pushed)))
 
 
+def _directions(primals: Sequence[Any], tangents: Sequence[Any], name: str) -> list[Any]:
+    """The leaves of `tangents` in the order of those of `primals`. Raises ShapeError if they do not fit these."""
+    if not same_structure(list(primals), list(tangents)):
+        raise ShapeError(f"{name}: the tangents must nest as the primals do")
+    directions = aligned(list(primals), list(tangents))
+    for t, x in zip(directions, leaves(list(primals)), strict=True):
+        expected = tuple(getattr(x, "shape", ()))
+        if type(t) not in WEAK and tuple(t.shape) != expected:
+            raise ShapeError(f"{name}: the tangent has shape {tuple(t.shape)}, expected the primal's shape {expected}")
+    return directions
+
+
 def _one_leaf(array: Any) -> Tensor:
     ones = raw_full(array, array.shape, 1, array.dtype)
     return Tensor(ones, Leaf(ones.shape, ones.dtype))
@@ -315,9 +326,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
 
     Reverse over reverse: the gradient of <gradient of function, tangents>. Costs a few gradients, not a Hessian.
     """
-    if not same_structure(list(primals), list(tangents)):
-        raise ShapeError("hvp: the tangents must nest as the primals do")
-    directions = leaves(list(tangents))
+    directions = _directions(primals, tangents, "hvp")
     call = _Call(function, primals, range(len(primals)), "hvp")
     linked = call.linked or (call.outer and any(isinstance(t, Tensor) and t.node is not None for t in directions))
     with enable_grad():

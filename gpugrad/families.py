@@ -12,7 +12,7 @@ rule for each operand. From these :func:`primitive` writes the wrapper, as ``dat
         ...the same for y
         try:
             if type(x) is type(y): kernel = kernels[type(x)]
-            else: kernel, x, y = mixed(kernels, x, y)
+            else: kernel = combined[type(x), type(y)]
             out = kernel(x, y)
         except Exception as error:
             raise explain("multiply", error, (x, y), {}) from None
@@ -41,7 +41,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.explain import explain
-from gpugrad.arrays.kernels import Kernels, mixed
+from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import GENERATED, examine
 from gpugrad.modes import flags
 from gpugrad.tape import Node, Rule, Tensor
@@ -136,7 +136,7 @@ def primitive(*, standard: bool = False, **rules: GradientRule) -> Callable[[Fun
         signature = inspect.signature(definition)
         operands = tuple(rules)
         kernels = Kernels(name, definition, standard)
-        scope: dict[str, Any] = {"kernels": kernels, "op": name}
+        scope: dict[str, Any] = {"kernels": kernels, "combined": kernels.combined, "op": name}
         keeps: list[tuple[str, tuple[str, ...]]] = []
         for operand, function in rules.items():
             if function is not None:
@@ -151,6 +151,15 @@ def primitive(*, standard: bool = False, **rules: GradientRule) -> Callable[[Fun
         return wrapper
 
     return declare
+
+
+def fused(**rules: GradientRule) -> Callable[[Function], Function]:
+    """Make a function written in gpugrad's ops one op with rules of its own; `rules` as in :func:`primitive`.
+
+    The definition is the truth: it runs on the raw arrays of every backend. Faster kernels for some array types are spelled
+    in ``arrays/numpy.py`` and ``arrays/cupy.py`` under the op's name, and held to the definition by the tests.
+    """
+    return primitive(standard=False, **rules)
 
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
@@ -195,11 +204,11 @@ def _factory(
 ) -> Callable[..., Any]:
     rules = [f"{operand}_rule" for operand, _ in keeps]
     wrapper = _source(parameters, operands, keeps, call)
-    source = f"def factory(op, kernels{''.join(', ' + rule for rule in rules)}):\n" + _indent(wrapper) + "\n    return wrapper"
+    source = f"def factory(op, kernels, combined{''.join(', ' + rule for rule in rules)}):\n" + _indent(wrapper) + "\n    return wrapper"
     file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
-        "Tensor": Tensor, "Node": Node, "flags": flags, "mixed": mixed, "explain": explain, "examine": examine,
+        "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine,
         "device_of": device_of,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
@@ -228,7 +237,7 @@ def _source(
         same = " is ".join(f"type({x})" for x in operands)
         lines += [
             f"        if {same}: kernel = kernels[type({operands[0]})]",
-            f"        else: kernel, {', '.join(operands)} = mixed(kernels, {', '.join(operands)})",
+            f"        else: kernel = combined[{', '.join(f'type({x})' for x in operands)}]",
             f"        out = kernel({arguments})",
         ]
     lines += [

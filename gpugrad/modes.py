@@ -19,23 +19,30 @@ _flags: ContextVar[int] = ContextVar("gpugrad_flags", default=RECORD)
 flags: Callable[[], int] = _flags.get
 
 
+# What the flags were before each `with` block that is open in this context, outermost first.
+_before: ContextVar[tuple[int, ...]] = ContextVar("gpugrad_flags_before", default=())
+
+
 class _Mode(ContextDecorator):
-    """A context manager and decorator that changes the flags; the same object can be entered repeatedly and nested."""
+    """A context manager and decorator that changes the flags; one object can be entered repeatedly, nested, and by many threads."""
 
     def __init__(self, on: int = 0, off: int = 0) -> None:
         self._on = on
         self._off = off
-        self._tokens: list[Token[int]] = []
 
     def _recreate_cm(self) -> _Mode:  # a decorated function gets a fresh one for each call: recursion, threads
         return _Mode(self._on, self._off)
 
     def __enter__(self) -> _Mode:
-        self._tokens.append(_flags.set((flags() | self._on) & ~self._off))
+        before = flags()
+        _before.set((*_before.get(), before))
+        _flags.set((before | self._on) & ~self._off)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _flags.reset(self._tokens.pop())
+        *outer, before = _before.get()
+        _before.set(tuple(outer))
+        _flags.set(before)
 
 
 def no_grad() -> _Mode:

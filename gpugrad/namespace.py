@@ -48,9 +48,9 @@ class Info:
         """The device on which creation functions create."""
         return get_default_device()
 
-    def devices(self) -> list[Device]:
+    def devices(self) -> tuple[Device, ...]:
         """The CPU and the CUDA GPUs of this machine."""
-        return [CPU, *(Device("cuda", i) for i in range(cuda_device_count()))]
+        return (CPU, *(Device("cuda", i) for i in range(cuda_device_count())))
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes that Python numbers take."""

@@ -92,7 +92,9 @@ def _refuse_leaf(x: Tensor, what: str) -> None:
 def _rebind(x: Tensor, out: Tensor) -> Tensor:
     x.array = out.array
     if is_grad_enabled():
-        x.node = out.node  # otherwise a leaf stays a leaf: an optimizer's step by hand
+        x.node = out.node
+    elif type(x.node) is Leaf:
+        x.node.mark_rebound()  # it stays a leaf: an optimizer's step by hand
     return x
 
 
@@ -308,13 +310,20 @@ class Operators:
             )
         return namespace
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         if self.node is not None:
             raise ConversionError(
                 f"__dlpack__ at {caller()}: this tensor records, and its gradient would be lost; use .detach()"
             )
         array: Any = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array
-        return array.__dlpack__(**options)
+        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> Any:
         array = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array

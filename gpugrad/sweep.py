@@ -12,15 +12,19 @@ plainly conj(G_z) = conj(G_w) * f'(z), and conjugates where gradients enter and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy
 
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.devices import Device, on, several_gpus
 from gpugrad.arrays.dtypes import numpy_dtype
-from gpugrad.arrays.kernels import Kernels
-from gpugrad.debug import examine_gradient
+from gpugrad.arrays.kernels import Kernels, is_cupy
+from gpugrad.debug import examine_gradient, finite
 from gpugrad.errors import GraphError, InplaceError, RuleError
 from gpugrad.modes import DEBUG, enable_grad, flags, no_grad
 from gpugrad.ops.creation import raw_full
@@ -34,8 +38,8 @@ def _add_into_definition(x: Any, y: Any, /) -> Any:
     return x + y
 
 
-def _owned_definition(x: Any, /) -> Any:
-    return x
+def _owned_definition(x: Any, alone: bool, /) -> Any:
+    return array_namespace(x).asarray(x, copy=True)  # whether x is a view of something else, the standard cannot tell
 
 
 _ADD_INTO = Kernels("add_into", _add_into_definition, standard=False)
@@ -61,8 +65,15 @@ def sweep(
     or Tensors if `create_graph`.
     """
     retain = create_graph if retain_graph is None else retain_graph
+    state = _Sweep(targets, create_graph, retain)
     with numpy.errstate(all="ignore"), enable_grad() if create_graph else no_grad():
-        return _Sweep(targets, create_graph, retain).run(roots)
+        if several_gpus():
+            state.place = _enter_device_of
+            with on(Device("cuda")):  # back to where CuPy computes now
+                state.run(roots)
+        else:
+            state.run(roots)
+        return state.finish()
 
 
 class _Sweep:
@@ -73,6 +84,7 @@ class _Sweep:
         self.retain = retain
         self.targets = targets
         self.debug = bool(flags() & DEBUG)
+        self.place: Callable[[Any], None] | None = None  # called with every gradient before it is processed
         self.wanted = {node.number for node in targets} if targets is not None else set()
         # What was created before the oldest target cannot depend on any of them.
         self.oldest = min(self.wanted, default=0)
@@ -83,19 +95,24 @@ class _Sweep:
         self.arrived: dict[int, Any] = {}  # whole gradients of targets and leaves
         self.leaves: list[Leaf] = []
 
-    def run(self, roots: Sequence[tuple[Node, Any]]) -> list[Any]:
+    def run(self, roots: Sequence[tuple[Node, Any]]) -> None:
         for node, gradient in roots:
             self.deliver(node, conj(gradient) if self._is_complex(node) else gradient)
         heap, nodes, gradients, wanted = self.heap, self.nodes, self.gradients, self.wanted
         create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
+        place = self.place
         while heap:
             number = -heappop(heap)
             node = nodes.pop(number)
             g = gradients.pop(number)
+            if place is not None:
+                place(g)
             if node.hooks:
                 g = self.call_hooks(node, g)
             if number in wanted:
                 self.arrived[number] = g
+                if number == oldest:  # its parents are older than every target
+                    continue
             if type(node) is not Node:
                 self.visit_special(node, g)
                 continue
@@ -105,22 +122,23 @@ class _Sweep:
             if create_graph:
                 edges = self.lift(node, edges)
             for parent, rule, residuals in edges:
+                # Also where the parent is no target: the rule of another operand may hold its array.
+                if type(parent) is Leaf and parent.updated > number:
+                    raise InplaceError(_updated_message(parent, rule.op))
                 if parent.number >= oldest:
                     gradient = rule.function(g, *residuals)
                     if self.debug:
                         examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
-                    if type(parent) is Leaf and parent.updated > number:
-                        raise InplaceError(_updated_message(parent, rule))
                     deliver(parent, gradient if gradient is not None else self.zeros(parent, g))
             if not retain:
-                node.edges = None
-        return self.finish()
+                node.edges = edges = residuals = None  # the locals too: nothing saved outlives its visit
 
     def deliver(self, parent: Node, gradient: Any) -> None:
         """Add a gradient to what has arrived at `parent`, in the parent's shape and dtype."""
         if gradient.shape != parent.shape:
             gradient = unbroadcast(gradient, parent.shape)
-        if gradient.dtype is not parent.dtype and gradient.dtype != parent.dtype:
+        dtype = raw(gradient).dtype if self.create_graph else gradient.dtype  # of the library, as the parent's; Tensor.dtype is NumPy's
+        if dtype is not parent.dtype and dtype != parent.dtype:
             gradient = cast(gradient, parent.dtype)
         key = parent.number
         gradients = self.gradients
@@ -169,15 +187,14 @@ class _Sweep:
         elif type(node) is Joint:
             if node.pull is None:
                 raise GraphError(FREED)
-            pull = node.pull
-            for parent, gradient in pull(g, self.create_graph):
+            for parent in node.parents:
+                if type(parent) is Leaf and parent.updated > node.number:
+                    raise InplaceError(_updated_message(parent, node.name))
+            healthy = not self.debug or all(map(finite, g))
+            for parent, gradient in node.pull(g, self.create_graph):
                 if parent.number >= self.oldest:
-                    if self.debug:
-                        for incoming in g:
-                            if incoming is not None:
-                                examine_gradient(gradient, incoming, node.name, "", getattr(node, "site", "an unknown place"))
-                    if type(parent) is Leaf and parent.updated > node.number:
-                        raise InplaceError(_updated_message(parent, None))
+                    if self.debug and healthy:
+                        examine_gradient(gradient, None, node.name, "", getattr(node, "site", "an unknown place"))
                     self.deliver(parent, gradient)
             if not self.retain:
                 node.pull = None
@@ -187,18 +204,12 @@ class _Sweep:
         """The gradient after the hooks of a Tensor, which see it as the user does: a Tensor, in the user's convention."""
         is_complex = self._is_complex(node)
         for hook in tuple((node.hooks or {}).values()):
-            seen = g if self.create_graph else Tensor(g)
+            seen = Tensor(raw(g), g.node if self.create_graph else None)  # its own: a hook may rebind it
             returned = hook(conj(seen) if is_complex else seen)
-            if returned is None:
-                continue
-            if not isinstance(returned, Tensor):
-                returned = Tensor(returned)
-            if tuple(returned.array.shape) != tuple(node.shape):
-                raise RuleError(
-                    f"a hook returned a gradient of shape {tuple(returned.array.shape)}, expected {tuple(node.shape)}"
-                )
-            returned = conj(returned) if is_complex else returned
-            g = returned if self.create_graph else returned.array
+            if returned is not None:
+                replaced = _checked(returned, node)
+                replaced = cast(conj(replaced) if is_complex else replaced, node.dtype)
+                g = replaced if self.create_graph else replaced.array
         return g
 
     def zeros(self, node: Node, like: Any) -> Any:
@@ -208,28 +219,75 @@ class _Sweep:
 
     def finish(self) -> list[Any]:
         if self.targets is None:
-            for leaf in self.leaves:
-                accumulate(leaf, self.outgoing(leaf))
+            grads = [self.accumulated(leaf) for leaf in self.leaves]
+            for leaf, grad in zip(self.leaves, grads, strict=True):  # nothing raises from here on
+                leaf.grad = grad
             return []
         return [self.outgoing(node) if node.number in self.arrived else None for node in self.targets]
 
+    def accumulated(self, leaf: Leaf) -> Tensor:
+        """What ``leaf.grad`` becomes: in the user's convention, and in memory that nobody else sees."""
+        if leaf.grad is not None:
+            g = self.arrived[leaf.number]
+            total = add(leaf.grad, conj(g) if self._is_complex(leaf) else g)
+            return total
+        g = self.outgoing(leaf)
+        return Tensor(_OWNED[type(g.array)](g.array, False), g.node) if self.create_graph else Tensor(g)
+
     def outgoing(self, node: Node) -> Any:
-        """The gradient that arrived at a node, in the user's convention and in memory that the user may write to."""
-        g = self.arrived[node.number]
+        """The gradient that arrived at a node, in the user's convention; a raw one in memory that nobody else sees."""
+        arrived, key = self.arrived, node.number
         if self._is_complex(node):
-            g = conj(g)
-        return g if self.create_graph else _OWNED[type(g)](g)
+            arrived[key] = conj(arrived[key])
+        if self.create_graph:
+            return Tensor(arrived[key].array, arrived[key].node)
+        return _OWNED[type(arrived[key])](arrived[key], _alone(arrived, key))
 
     @staticmethod
     def _is_complex(node: Node) -> bool:
         return node.dtype is not None and numpy_dtype(node.dtype).kind == "c"
 
 
-def accumulate(leaf: Leaf, gradient: Any) -> None:
-    """Add a gradient, raw or a Tensor, to ``leaf.grad``."""
-    if leaf.grad is not None:
-        gradient = add(leaf.grad, gradient)
-    leaf.grad = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+def _alone(arrays: dict[int, Any], key: int) -> bool:
+    """Whether only `arrays` holds the array at `key`, and only that array the memory that it is a view of.
+
+    Told by reference counts: a gradient may be that of other nodes too, the user's own, or a view of one.
+    """
+    base = getattr(arrays[key], "base", None)
+    if base is not None and (sys.getrefcount(base) != _LOCAL or getattr(base, "base", None) is not None):
+        return False
+    return sys.getrefcount(arrays[key]) == _IN_DICT
+
+
+def _reference_counts() -> tuple[int, int]:
+    """What _alone sees for an array in a dict, and for the base of one: it depends on the version of Python."""
+    arrays = {0: numpy.empty(2)[:1]}
+    base = getattr(arrays[0], "base", None)
+    return sys.getrefcount(arrays[0]), sys.getrefcount(base)
+
+
+_IN_DICT, _LOCAL = _reference_counts()
+
+
+def _enter_device_of(g: Any) -> None:
+    """Let CuPy compute where a gradient is: rules use operators, which compute on CuPy's current device."""
+    for x in g if isinstance(g, list) else (g,):
+        array = raw(x)
+        if is_cupy(type(array)):
+            array.device.use()
+            return
+
+
+def _checked(returned: Any, node: Node) -> Tensor:
+    """What a hook returned, as a Tensor. Raises RuleError if it is no gradient for `node`."""
+    expected = f"expected a gradient of shape {tuple(node.shape)}, or None"
+    if not isinstance(returned, Tensor):
+        if not hasattr(returned, "shape") or not hasattr(returned, "dtype"):
+            raise RuleError(f"a hook returned {type(returned).__name__}, {expected}")
+        returned = Tensor(returned)
+    if tuple(returned.array.shape) != tuple(node.shape):
+        raise RuleError(f"a hook returned a gradient of shape {tuple(returned.array.shape)}, {expected}")
+    return returned
 
 
 def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
@@ -254,9 +312,8 @@ def cast(gradient: Any, dtype: Any) -> Any:
     return astype(gradient, dtype, copy=False)
 
 
-def _updated_message(leaf: Leaf, rule: Rule | None) -> str:
-    op = f"{rule.op} " if rule is not None else "this graph "
+def _updated_message(leaf: Leaf, op: str) -> str:
     return (
-        f"backward: {op}used a parameter of shape {tuple(leaf.shape)} that an optimizer has changed since; its gradient would be wrong: "
+        f"backward: {op} used a parameter of shape {tuple(leaf.shape)} that an optimizer has changed since; its gradient would be wrong: "
         "run the forward pass again, or call backward before step"
     )

@@ -103,10 +103,11 @@ class Leaf(Node):
     """The node of a Tensor that was asked to require a gradient: gradients end here, summed up in `grad`.
 
     `updated` is the number at which the array was last changed in place by an optimizer: a graph recorded before that may
-    hold the old array as a residual and is refused. `buffer`, if an optimizer gave one, is where `grad` is kept.
+    hold the old array as a residual and is refused. `changed` is when the Tensor was last changed in any way, a new array
+    included, which only matters to what computes with it again. `buffer`, if an optimizer gave one, is where `grad` is kept.
     """
 
-    __slots__ = ("buffer", "grad", "updated")
+    __slots__ = ("buffer", "changed", "grad", "updated")
 
     grad: Tensor | None
     buffer: Any
@@ -114,12 +115,16 @@ class Leaf(Node):
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         Node.__init__(self, (), shape, dtype)
         self.grad = None
-        self.updated = 0
+        self.updated = self.changed = 0
         self.buffer = None
 
     def mark_updated(self) -> None:
         """The array was changed in place: graphs recorded before now must not be differentiated through it."""
-        self.updated = _next_number()
+        self.updated = self.changed = _next_number()
+
+    def mark_rebound(self) -> None:
+        """The Tensor was given a new array; the old one, which graphs may hold, is as it was."""
+        self.changed = _next_number()
 
 
 Pull = Callable[[list[Any], bool], Iterable[tuple["Node", Any]]]

@@ -12,7 +12,7 @@ from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.differentiate import vjp
 from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor, raw
-from gpugrad.trees import Tree, leaves, map_leaves, same_structure
+from gpugrad.trees import Tree, aligned, leaves, map_leaves, same_structure
 
 _TOLERANCES = {"float16": 2e-3, "float32": 2e-5, "float64": 1e-9, "complex64": 2e-5, "complex128": 1e-9}
 
@@ -26,7 +26,7 @@ def assert_close(actual: Tree, expected: Tree, *, rtol: float | None = None, ato
     """
     if not same_structure(actual, expected):
         raise AssertionError(f"the trees nest differently: {actual!r} and {expected!r}")
-    for i, (x, y) in enumerate(zip(leaves(actual), leaves(expected), strict=True)):
+    for i, (x, y) in enumerate(zip(leaves(actual), aligned(actual, expected), strict=True)):
         a, b = _array(x), _array(y)
         where = f"leaf {i}: " if len(leaves(actual)) > 1 else ""
         if a.shape != b.shape:

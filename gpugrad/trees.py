@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,10 @@ def leaves(tree: Tree) -> list[Any]:
 def rebuild(tree: Tree, new_leaves: Iterator[Any]) -> Tree:
     """A tree of the same structure as `tree`, its leaves taken from `new_leaves` in order."""
     if isinstance(tree, dict):
-        return type(tree)((key, rebuild(value, new_leaves)) for key, value in tree.items())
+        out = copy.copy(tree)  # keeps the type and what it carries, such as the factory of a defaultdict
+        for key, value in tree.items():
+            out[key] = rebuild(value, new_leaves)
+        return out
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(rebuild(value, new_leaves) for value in tree))
     if isinstance(tree, (list, tuple)):
@@ -32,6 +36,15 @@ def rebuild(tree: Tree, new_leaves: Iterator[Any]) -> Tree:
 def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
     """`function` of every leaf, in the structure of `tree`."""
     return rebuild(tree, map(function, leaves(tree)))
+
+
+def aligned(like: Tree, tree: Tree) -> list[Any]:
+    """The leaves of `tree` in the order of those of `like`, which has the same structure: dicts may be filled in any order."""
+    if isinstance(like, dict):
+        return [leaf for key, value in like.items() for leaf in aligned(value, tree[key])]
+    if isinstance(like, (list, tuple)):
+        return [leaf for one, other in zip(like, tree, strict=True) for leaf in aligned(one, other)]
+    return [tree]
 
 
 def same_structure(one: Tree, other: Tree) -> bool:

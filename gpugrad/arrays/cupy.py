@@ -154,9 +154,9 @@ def _add_into(x: Any, y: Any, /) -> Any:
 
 
 @_spells("owned")
-def _owned(x: Any, /) -> Any:
-    """`x` itself, or a copy if its elements share memory, as in the broadcast gradient of a sum."""
-    return x.copy() if x.size > 1 and 0 in x.strides else x
+def _owned(x: Any, alone: bool, /) -> Any:
+    """`x` itself if nobody else holds it (`alone`) and its elements share no memory, as in the broadcast gradient of a sum."""
+    return x if alone and (x.size <= 1 or 0 not in x.strides) else x.copy()
 
 
 @_spells("sgd")

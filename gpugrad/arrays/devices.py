@@ -7,8 +7,9 @@ for, or looked for.
 from __future__ import annotations
 
 import importlib
+import sys
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import Token
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -33,7 +34,7 @@ class Device:
     Raises DeviceError for an unknown name. Whether the GPU exists is asked only when something is put there.
     """
 
-    __slots__ = ("_tokens", "index", "type")
+    __slots__ = ("index", "type")
 
     def __init__(self, name: str | Device, index: int | None = None, /) -> None:
         text = str(name) if isinstance(name, (str, Device)) else ""
@@ -45,7 +46,6 @@ class Device:
             raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number")
         self.type: str = kind
         self.index: int | None = number if kind == "cuda" else None
-        self._tokens: list[tuple[Token[Any], AbstractContextManager[Any]]] = []
 
     def __repr__(self) -> str:
         return f"device({str(self)!r})"
@@ -62,7 +62,7 @@ class Device:
         return isinstance(other, Device) and (self.type, self.index) == (other.type, other.index)
 
     def __hash__(self) -> int:
-        return hash((self.type, self.index))
+        return hash(str(self))  # it equals its name
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Device, (str(self),)
@@ -70,16 +70,20 @@ class Device:
     def __enter__(self) -> Device:
         entered = on(self)
         entered.__enter__()
-        self._tokens.append((_default.push(self), entered))
+        _entered.set((*_entered.get(), (_default.push(self), entered)))
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
-        token, entered = self._tokens.pop()
+        *outer, (token, entered) = _entered.get()
+        _entered.set(tuple(outer))
         _default.pop(token)
         entered.__exit__(kind, error, trace)
 
 
 DeviceLike: TypeAlias = "Device | str"
+
+# Of every `with device:` block that is open in this context, outermost first: how to leave it.
+_entered: ContextVar[tuple[tuple[Token[Any], AbstractContextManager[Any]], ...]] = ContextVar("gpugrad_devices", default=())
 
 CPU = Device("cpu")
 _default = Default("gpugrad_default_device", CPU)
@@ -141,6 +145,12 @@ def cuda_device_count() -> int:
 def cuda_is_available() -> bool:
     """Whether arrays can be put on a CUDA GPU here: CuPy imports, and there is a driver and at least one GPU."""
     return cuda_device_count() > 0
+
+
+def several_gpus() -> bool:
+    """Whether arrays may be on several GPUs, so that it matters on which of them CuPy computes."""
+    # That module comes with the first CuPy array, and until then there is nothing on a GPU.
+    return "gpugrad.arrays.cupy" in sys.modules and cuda_device_count() > 1
 
 
 def on(device: Any) -> AbstractContextManager[Any]:

@@ -29,13 +29,14 @@ _COMPAT_LIBRARIES = frozenset({"torch", "dask", "jax", "jaxlib", "dpnp", "ndonnx
 class Kernels(dict[type, Kernel]):
     """A table from array type to kernel that fills itself on first use."""
 
-    __slots__ = ("definition", "name", "standard")
+    __slots__ = ("combined", "definition", "name", "standard")
 
     def __init__(self, name: str, definition: Kernel, standard: bool = True) -> None:
         super().__init__()
         self.name = name
         self.definition = definition
         self.standard = standard  # whether a function of this name in numpy or cupy is this op
+        self.combined = Combined(self)  # for operands of different types
 
     def __missing__(self, array_type: type) -> Kernel:
         kernel = self[array_type] = self._find(array_type)
@@ -72,55 +73,53 @@ def _on_numbers(kernel: Kernel) -> Kernel:
     return number_kernel
 
 
-def mixed(kernels: Kernels, *operands: Any) -> tuple[Any, ...]:
-    """The kernel for operands of different types, followed by the operands as that kernel wants them.
+class Combined(dict[tuple[type, ...], Kernel]):
+    """A table from the types of several operands to the kernel for them, which fills itself on first use.
 
-    Python numbers and NumPy scalars go with any array; two different kinds of array do not go together.
+    Python numbers and NumPy scalars go with any array; two kinds of array do not go together.
     """
-    array_type: type | None = None
-    for operand in operands:
-        kind = type(operand)
-        if kind in WEAK:
-            continue
-        if array_type is None:
-            array_type = kind
-        elif kind is not array_type:
-            return _mixed_arrays(kernels, operands)
-    if array_type is None:
-        return (kernels[type(operands[0])], *operands)
-    if issubclass(array_type, numpy.generic) or kernels[array_type] is not kernels.definition:
-        return (kernels[array_type], *operands)
-    return _mixed_arrays(kernels, operands)
 
+    __slots__ = ("kernels",)
 
-def _mixed_arrays(kernels: Kernels, operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    arrays = [x for x in operands if type(x) not in WEAK and not isinstance(x, numpy.generic)]
-    if not arrays:  # NumPy scalars of different dtypes
-        return (kernels[numpy.ndarray], *operands)
-    first = arrays[0]
-    for other in arrays[1:]:
-        if type(other) is not type(first) and not (isinstance(other, numpy.ndarray) and isinstance(first, numpy.ndarray)):
-            kernels[type(other)]  # raises where it is no array at all
+    def __init__(self, kernels: Kernels) -> None:
+        super().__init__()
+        self.kernels = kernels
+
+    def __missing__(self, types: tuple[type, ...]) -> Kernel:
+        kernels = self.kernels
+        arrays = sorted({numpy.ndarray if issubclass(t, numpy.ndarray) else t for t in types if not _is_number(t)}, key=str)
+        found = [kernels[t] for t in arrays]  # raises where one is no array at all
+        if len(arrays) > 1:
             raise DeviceError(
-                f"{kernels.name}: operands are on {_place(first)} and {_place(other)}; move them to one device with .to(device)"
+                f"{kernels.name}: operands are on {' and '.join(map(_place, arrays))}; move them to one device with .to(device)"
             )
-    kernel = kernels[type(first)]
-    if kernel is kernels.definition:
-        return (kernel, *(strong(x, first) if isinstance(x, numpy.generic) else x for x in operands))
-    return (kernel, *operands)
+        scalars = [t for t in types if issubclass(t, numpy.generic)]
+        if found:
+            kernel = _strengthened(found[0]) if scalars and found[0] is kernels.definition else found[0]
+        else:
+            kernel = kernels[scalars[0] if scalars else types[0]]
+        self[types] = kernel
+        return kernel
 
 
-def _place(array: Any) -> str:
-    """Where an array is, with its type: "cpu (numpy.ndarray)"."""
-    kind = type(array)
-    device = (
-        f"cuda:{array.device.id}"
-        if is_cupy(kind)
-        else "cpu"
-        if isinstance(array, numpy.ndarray)
-        else getattr(array, "device", "?")
-    )
-    return f"{device} ({kind.__module__}.{kind.__qualname__})"
+def _is_number(kind: type) -> bool:
+    return kind in WEAK or issubclass(kind, numpy.generic)
+
+
+def _place(kind: type) -> str:
+    """Where arrays of a type are: "cpu (numpy.ndarray)"."""
+    device = "cuda " if is_cupy(kind) else "cpu " if kind is numpy.ndarray else ""
+    return f"{device}({kind.__module__}.{kind.__qualname__})"
+
+
+def _strengthened(kernel: Kernel) -> Kernel:
+    """`kernel` for operands with NumPy scalars, which other array libraries refuse: they become arrays of the library."""
+
+    def with_arrays(*operands: Any, **options: Any) -> Any:
+        like = next(x for x in operands if not _is_number(type(x)))
+        return kernel(*(strong(x, like) if isinstance(x, numpy.generic) else x for x in operands), **options)
+
+    return with_arrays
 
 
 def strong(number: Any, like: Any) -> Any:

@@ -239,10 +239,14 @@ def _add_into(x: Any, y: Any, /) -> Any:
 
 
 @_spells("owned")
-def _owned(x: Any, /) -> Any:
-    """`x` itself if it is an array that can be written to, else a copy: gradients of a sum are read-only broadcast views."""
-    x = asarray(x)
-    return x if x.flags.writeable else x.copy()
+def _owned(x: Any, alone: bool, /) -> Any:
+    """An array of the values of x that can be written to and that nobody else sees: x itself if nobody else holds it (`alone`).
+
+    Gradients of a sum are read-only broadcast views.
+    """
+    if not isinstance(x, ndarray):
+        return asarray(x)
+    return x if alone and x.flags.writeable else x.copy()
 
 
 @_spells("sgd")
@@ -306,3 +310,100 @@ def _adam(
     numpy.divide(exp_avg, scratch, out=scratch)
     scratch *= step_size * correction2_sqrt
     p -= scratch
+
+
+# Fused: the definitions are in nn/functional/ ------------------------------------------------------------------------
+
+_MASKS = {"float32": numpy.int32, "float64": numpy.int64}
+
+
+@_spells("relu")
+def _relu(x: Any) -> Any:
+    if x.dtype.kind == "c":
+        raise TypeError("complex numbers have no order, expected a real dtype")  # numpy.maximum would take them as pairs
+    return maximum(x, 0)
+
+
+@_spells("relu_gradient")
+def _relu_gradient(g: Any, y: Any, /) -> Any:
+    # numpy.where is three times as slow as this: -1 has every bit set, so (bits of g) & -(y > 0) is g or 0. Unlike a product
+    # with the mask it is 0 also where g is inf or nan.
+    integer = _MASKS.get(g.dtype.name)
+    if integer is None or g.ndim == 0 or g.shape != y.shape:
+        return numpy.where(y > 0, g, g.dtype.type(0))
+    mask = numpy.negative((y > 0).view(numpy.int8)).astype(integer)
+    return numpy.bitwise_and(mask, g.view(integer), out=mask).view(g.dtype)
+
+
+@_spells("linear")
+def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
+    if x.ndim > 2:  # one large product instead of a loop over small ones
+        out = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ weight.T
+        out = out.reshape(*x.shape[:-1], weight.shape[0])
+    else:
+        out = x @ weight.T
+    if bias is None:
+        return out
+    if numpy.result_type(out, bias) != out.dtype:
+        return out + bias
+    out += bias
+    return out
+
+
+@_spells("softmax")
+def _softmax(x: Any, /, dim: int) -> Any:
+    e = asarray(x - maximum.reduce(x, dim, None, None, True))
+    numpy.exp(e, out=e)
+    e /= add.reduce(e, dim, None, None, True)
+    return e
+
+
+@_spells("log_softmax")
+def _log_softmax(x: Any, /, dim: int) -> Any:
+    z = asarray(x - maximum.reduce(x, dim, None, None, True))
+    z -= numpy.log(add.reduce(numpy.exp(z), dim, None, None, True))
+    return z
+
+
+@_spells("dropout")
+def _dropout(x: Any, mask: Any, /, scale: float) -> Any:
+    out = mask.astype(x.dtype)
+    out *= x
+    out *= scale
+    return out
+
+
+@_spells("cross_entropy")
+def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    z = x - maximum.reduce(x, 1, None, None, True)
+    picked = z[numpy.arange(len(z)), target % x.shape[1]]  # an ignored label is any number; the others are in range already
+    total = numpy.log(add.reduce(numpy.exp(z), 1))
+    losses = total - picked
+    if label_smoothing:
+        losses *= 1 - label_smoothing
+        losses += label_smoothing * (total - add.reduce(z, 1) / x.shape[1])
+    kept = target != ignore_index
+    count = numpy.count_nonzero(kept)
+    if count < len(z):
+        losses[~kept] = 0
+    if reduction == "none":
+        return losses
+    return add.reduce(losses) / losses.dtype.type(count) if reduction == "mean" else add.reduce(losses)
+
+
+@_spells("cross_entropy_gradient")
+def _cross_entropy_gradient(
+    g: Any, x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    out = _softmax(x, 1)
+    if label_smoothing:
+        out -= label_smoothing / x.shape[1]
+    out[numpy.arange(len(out)), target % x.shape[1]] -= 1 - label_smoothing
+    kept = target != ignore_index
+    count = numpy.count_nonzero(kept)
+    if reduction == "mean":
+        g = numpy.divide(g, count)  # no ZeroDivisionError where every label is ignored
+    out *= g[:, None] if getattr(g, "ndim", 0) else g
+    if count < len(out):
+        out[~kept] = 0
+    return out

@@ -29,11 +29,11 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if _ndim(x) == 1:
         return g * x if len(y_shape) == 1 else expand_dims(x, -1) * expand_dims(g, -2)
     if len(y_shape) == 1:  # a sum over the batch, as one product
-        n = y_shape[0]
-        return matmul(reshape(g, (-1,)), reshape(x, (-1, n)))
+        rows = math.prod(x.shape[:-1])
+        return matmul(reshape(g, (rows,)), reshape(x, (rows, y_shape[0])))
     if len(y_shape) == 2 and _ndim(x) > 2:  # one product instead of a batch of them and a sum
-        n, m = y_shape
-        return matmul(matrix_transpose(reshape(x, (-1, n))), reshape(g, (-1, m)))
+        rows, (n, m) = math.prod(x.shape[:-1]), y_shape
+        return matmul(matrix_transpose(reshape(x, (rows, n))), reshape(g, (rows, m)))
     return matmul(matrix_transpose(x), g)
 
 

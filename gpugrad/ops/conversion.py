@@ -77,7 +77,7 @@ def _from_nested(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -
         raise DTypeError(f"asarray: the nested lists do not form a rectangular array of numbers: {error}") from None
     if array.dtype.kind not in "biufc":
         raise DTypeError(f"asarray: nested lists gave dtype {array.dtype}, expected booleans or numbers")
-    if not any(hasattr(x, "dtype") for x in flat):  # Python numbers only: the default dtypes
+    if dtype is None and not any(hasattr(x, "dtype") for x in flat):  # Python numbers only: the default dtypes
         array = array.astype(default_dtype(array.dtype.kind.replace("u", "i")), copy=False)
     return to_device(Tensor(array), parse(device))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from array_api_compat import array_namespace
@@ -61,12 +61,25 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     return numpy.result_type(*(x if type(x) in WEAK else _dtype(x) for x in arrays_and_dtypes))
 
 
-def finfo(type: Any, /) -> Any:
+class FloatInfo(NamedTuple):
+    """Limits of a floating-point dtype, as Python floats; of complex dtypes, those of their parts."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: DType
+
+
+def finfo(type: Any, /) -> FloatInfo:
     """Limits of a floating-point dtype, or of an array's: bits, eps, max, min, smallest_normal, dtype.
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.finfo.html
     """
-    return numpy.finfo(_dtype(type))
+    info = numpy.finfo(_dtype(type))
+    eps, largest, lowest, normal = map(float, (info.eps, info.max, info.min, info.smallest_normal))
+    return FloatInfo(int(info.bits), eps, largest, lowest, normal, numpy.dtype(info.dtype))
 
 
 def iinfo(type: Any, /) -> Any:

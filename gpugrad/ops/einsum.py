@@ -101,7 +101,7 @@ def _own_axes(x: Any, labels: str, inputs: list[str], index: int, output: str, s
         moved = permute_dims(x, order)
         n = moved.shape[0]
         flat = reshape(moved, (n * n, *moved.shape[2:]))
-        x = getitem(flat, (slice(None, None, n + 1),))  # the diagonal of an n by n matrix is every (n + 1)-th element
+        x = getitem(flat, (slice(None, None, n + 1), ...))  # the diagonal of an n by n matrix is every (n + 1)-th element
         labels = label + "".join(labels[i] for i in order[2:])
     shape = tuple(x.shape)
     narrow = [i for i, c in enumerate(labels) if shape[i] == 1 and sizes[c] != 1]

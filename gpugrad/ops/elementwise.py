@@ -82,7 +82,8 @@ log1p = unary("log1p", "log(1 + x), accurate near 0", x=lambda g, x: g / (x + 1)
 log2 = unary("log2", "Logarithm to base 2", x=lambda g, x: g / (x * math.log(2)))
 log10 = unary("log10", "Logarithm to base 10", x=lambda g, x: g / (x * math.log(10)))
 logaddexp = binary(
-    "logaddexp", "log(exp(x) + exp(y))", x=lambda g, x, y: g / (exp(y - x) + 1), y=lambda g, x, y: g / (exp(x - y) + 1)
+    # Not 1 / (exp(y - x) + 1): its own derivative would be inf / inf for operands far apart.
+    "logaddexp", "log(exp(x) + exp(y))", x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out)
 )
 
 # Trigonometric and hyperbolic ---------------------------------------------------------------------------------------
@@ -134,15 +135,15 @@ def _to_complex(g: Any, factor: complex) -> Any:
     return astype_like(g, complex=True) * factor
 
 
-@primitive(x=lambda g: astype_like(g, complex=False))
+@primitive(x=lambda g: g)  # the engine casts it back
 def astype_like(x: Any, /, complex: bool) -> Any:
-    """x with its dtype made complex, or real: float32 and complex64 belong together, and float64 and compley8."""
+    """x with its dtype made complex, or real: float32 and complex64 belong together, and float64 and complex128."""
     dtype = numpy_dtype(x.dtype)
     if complex == (dtype.kind == "c"):
         return x
     if not complex:
         return array_namespace(x).real(x)
-    name = "complex64" if real_dtype(dtype).itemsize <= 4 else "compley8"
+    name = "complex64" if real_dtype(dtype).itemsize <= 4 else "complex128"
     return array_namespace(x).astype(x, native_dtype(x, name))
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy
 from array_api_compat import array_namespace
 
+from gpugrad.arrays.devices import to_numpy
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import strong
 from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite, primitive
+from gpugrad.ops.creation import raw_full
+from gpugrad.ops.elementwise import where
 from gpugrad.ops.shape import broadcast_to, expand_dims, normalize_axis, reshape
 from gpugrad.tape import raw
 
@@ -32,6 +35,24 @@ def _is_basic(key: Any) -> bool:
     return all(not hasattr(part, "shape") or numpy_dtype(part.dtype).kind == "b" for part in parts)
 
 
+def _spelled_out(key: Any) -> Any:
+    """An index of ints, slices and None with an Ellipsis for the axes that it leaves out: the standard demands it."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return key if any(part is Ellipsis or hasattr(part, "shape") for part in parts) else (*parts, ...)
+
+
+def _positions(key: Any, shape: tuple[int, ...]) -> Any:
+    """Where in the flattened array the elements stand that an index selects. A NumPy array: NumPy takes every kind of index."""
+    parts = key if isinstance(key, tuple) else (key,)
+    on_host = tuple(to_numpy(part) if hasattr(part, "shape") else part for part in parts)
+    return numpy.arange(math.prod(shape)).reshape(shape)[on_host]
+
+
+def _like(indices: Any, x: Any) -> Any:
+    """A NumPy array of integers as an array of the library and device of x."""
+    return array_namespace(x).asarray(indices, device=getattr(x, "device", None))
+
+
 @primitive(x=lambda g, key, x_shape: scatter_add(g, key, x_shape, _is_basic(key)))
 def getitem(x: Any, /, key: Any) -> Any:
     """``x[key]``, as NumPy indexes: ints, slices with any step, None, Ellipsis, boolean and integer arrays.
@@ -39,22 +60,50 @@ def getitem(x: Any, /, key: Any) -> Any:
     Repeated indices add up their gradients.
     Raises IndexingError for an index out of range or of the wrong kind.
     """
-    return x[key]
+    try:
+        return x[_spelled_out(key)]
+    except IndexError:  # of the wrong kind for this library, such as arrays beside slices; or out of range, and raises again
+        positions = _positions(key, x.shape)
+        xp = array_namespace(x)
+        return xp.reshape(xp.take(xp.reshape(x, (-1,)), _like(positions.reshape(-1), x), axis=0), positions.shape)
 
 
 def _put_rule(g: Any, key: Any) -> Any:
     return put(g, 0, key)
 
 
-@primitive(x=_put_rule, value=lambda g, key: getitem(g, key))
+def _put_value_rule(g: Any, key: Any) -> Any:
+    taken = getitem(g, key)
+    if _is_basic(key):
+        return taken
+    # Of several values for one element one was stored; only that one has a gradient. Store their numbers to see which.
+    size = math.prod(taken.shape)
+    array = raw(g)
+    numbers = reshape(_like(numpy.arange(1, size + 1), array), tuple(taken.shape))
+    stored = put(raw_full(array, array.shape, 0, numbers.dtype), numbers, key)
+    return where(getitem(stored, key) == numbers, taken, 0)
+
+
+@primitive(x=_put_rule, value=_put_value_rule)
 def put(x: Any, value: Any, /, key: Any) -> Any:
     """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
 
+    Where `key` names an element twice, NumPy stores the last value, a GPU any of them. Its gradient goes to the one stored.
     Raises IndexingError for an index out of range, ShapeError if `value` does not broadcast.
     """
     xp = array_namespace(x)
     out = xp.asarray(x, copy=True)
-    out[key] = value if hasattr(value, "shape") else strong(value, x)
+    value = value if hasattr(value, "shape") else strong(value, x)
+    try:
+        out[_spelled_out(key)] = value
+    except IndexError:  # as in getitem; here libraries of the standard need not take arrays of integers
+        positions = _positions(key, x.shape)
+        if positions.size:
+            source = numpy.full(math.prod(x.shape), -1)
+            source[positions] = numpy.arange(positions.size).reshape(positions.shape)
+            chosen = xp.take(xp.reshape(xp.broadcast_to(value, positions.shape), (-1,)), _like(source.clip(0), x), axis=0)
+            out = xp.where(_like(source >= 0, x), chosen, xp.reshape(x, (-1,)))
+            out = xp.reshape(out, x.shape)
     return out
 
 
@@ -67,20 +116,15 @@ def scatter_add(values: Any, /, key: Any, shape: tuple[int, ...], unique: bool) 
     """
     xp = array_namespace(values)
     size = math.prod(shape)
-    device = getattr(values, "device", None)
-    positions = xp.reshape(xp.arange(size, dtype=xp.int64, device=device), shape)[key]
-    out = xp.zeros(size, dtype=values.dtype, device=device)
-    count = math.prod(positions.shape)
-    if size and count:
-        flat = xp.reshape(xp.broadcast_to(values, positions.shape), (1, count))
-        hot = xp.reshape(positions, (count, 1)) == xp.arange(size, dtype=xp.int64, device=device)
-        out = xp.reshape(xp.matmul(flat, xp.astype(hot, values.dtype)), (size,))
-    return xp.reshape(out, shape)
+    positions = _positions(key, shape)
+    flat = xp.reshape(xp.broadcast_to(values, positions.shape), (positions.size,))
+    hot = _like(positions.reshape(-1, 1) == numpy.arange(size), values)
+    return xp.reshape(xp.matmul(flat, xp.astype(hot, values.dtype)), shape)
 
 
 def _take_rule(g: Any, indices: Any, axis: int | None, x_shape: tuple[int, ...]) -> Any:
     before = (slice(None),) * (0 if axis is None else axis % len(x_shape))
-    return scatter_add(g, (*before, indices), x_shape, False)
+    return scatter_add(g, (*before, raw(indices)), x_shape, False)
 
 
 @primitive(standard=True, x=_take_rule, indices=None)

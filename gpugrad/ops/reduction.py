@@ -132,7 +132,7 @@ def _prod_rule(g: Any, x: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, .
     reduced = _axes(axis, len(x_shape))
     last = tuple(range(len(x_shape) - len(reduced), len(x_shape)))
     moved = moveaxis(x, reduced, last)
-    flat = reshape(moved, (*moved.shape[: last[0] if last else 0], _count(axis, x_shape)))
+    flat = reshape(moved, (*moved.shape[: len(x_shape) - len(reduced)], _count(axis, x_shape)))
     before = cumulative_prod(flat, axis=-1, include_initial=True)[..., :-1]
     after = flip(cumulative_prod(flip(flat, axis=-1), axis=-1, include_initial=True)[..., :-1], axis=-1)
     others = moveaxis(reshape(before * after, moved.shape), last, reduced)
@@ -164,7 +164,7 @@ def _cumulative_sum_rule(g: Any, axis: int | None, include_initial: bool, x_shap
 
 
 def _without_initial(g: Any, axis: int, include_initial: bool) -> Any:
-    return g[(slice(None),) * axis + (slice(1, None),)] if include_initial else g
+    return g[(slice(None),) * axis + (slice(1, None), ...)] if include_initial else g
 
 
 @primitive(standard=True, x=_cumulative_sum_rule)
@@ -188,7 +188,7 @@ def _cumulative_prod_rule(g: Any, x: Any, axis: int | None, include_initial: boo
     x = moveaxis(x, axis, -1)
     size = x_shape[axis]
     before = cumulative_prod(x, axis=-1, include_initial=True)[..., :-1]
-    factor = _shifted(x, 1, ones_like)
+    factor = _shifted(x, 1, ones_like) if size else x
     step = 1
     while step < size:
         s = s + factor * _shifted(s, step, zeros_like)
@@ -257,8 +257,9 @@ def diff(x: A, /, *, axis: int = -1, n: int = 1, prepend: A | None = None, appen
     parts = [part for part in (prepend, x, append) if part is not None]
     y: Any = concat(parts, axis=axis) if len(parts) > 1 else x
     before = (slice(None),) * axis
-    for _ in range(n):
-        later, earlier = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
+    size = y.shape[axis]
+    for _ in range(n if n < size else size):  # then no elements are left, and their differences are as few
+        later, earlier = y[(*before, slice(1, None), ...)], y[(*before, slice(None, -1), ...)]
         y = not_equal(later, earlier) if "bool" in str(y.dtype) else later - earlier
     out: A = y
     return out

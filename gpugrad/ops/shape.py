@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.explain import explain
-from gpugrad.arrays.kernels import Kernels, mixed
+from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import examine
 from gpugrad.errors import ShapeError
 from gpugrad.families import REGISTRY, A, composite, primitive
@@ -195,7 +195,7 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @composite
-def meshgrid(*arrays: A, indexing: str = "xy") -> list[A]:
+def meshgrid(*arrays: A, indexing: str = "xy") -> tuple[A, ...]:
     """Coordinate arrays of a grid from 1-d coordinates: shape (n0, n1, ...) for "ij"; for "xy" the first two are swapped.
 
     Raises ShapeError for arrays that are not 1-d, ValueError for another `indexing`.
@@ -213,7 +213,7 @@ def meshgrid(*arrays: A, indexing: str = "xy") -> list[A]:
     for axis, shape in zip(order, shapes, strict=True):
         grid[axis] = shape[0]
     columns = (reshape(x, (1,) * axis + (-1,) + (1,) * (len(arrays) - axis - 1)) for x, axis in zip(arrays, order, strict=True))
-    return [broadcast_to(x, tuple(grid)) for x in columns]
+    return tuple(broadcast_to(x, tuple(grid)) for x in columns)
 
 
 # Joining and splitting: any number of operands or results ------------------------------------------------------------
@@ -229,7 +229,7 @@ _CONCAT = Kernels("concat", _concat_definition)
 def _part(g: Any, start: int, stop: int, axis: int | None, shape: tuple[int, ...]) -> Any:
     if axis is None:
         return reshape(g[start:stop], shape)
-    return g[(slice(None),) * axis + (slice(start, stop),)]
+    return g[(slice(None),) * axis + (slice(start, stop), ...)]
 
 
 _PART = Rule("concat", "arrays", _part, ("start", "stop", "axis", "shape"), ())
@@ -246,8 +246,7 @@ def concat(arrays: Sequence[A], /, *, axis: int | None = 0) -> A:
         raise ShapeError("concat: got no arrays, expected one or more")
     operands = tuple(raw(x) for x in arrays)
     try:
-        kernel, *operands_ = mixed(_CONCAT, *operands)
-        out = kernel(tuple(operands_), axis=axis)
+        out = _CONCAT.combined[tuple(dict.fromkeys(map(type, operands)))](operands, axis=axis)
     except Exception as error:
         raise explain("concat", error, operands, {"axis": axis}) from None
     if not any(isinstance(x, Tensor) for x in arrays):

@@ -1,0 +1,83 @@
+"""The training step of mlp.py in NumPy by hand: the floor under every engine that calls NumPy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
+_PIECE = 1 << 14  # elements of Adam's arrays that are updated at a time, so that they stay in the cache
+
+
+def with_numpy(weights: list[tuple[Any, Any]], batches: list[tuple[Any, Any]]) -> Callable[[], Callable[[], float]]:
+    """One step: forward, backward, Adam on one flat array."""
+    shapes = [a.shape for pair in weights for a in pair]
+    flat = numpy.concatenate([a.reshape(-1) for pair in weights for a in pair])
+    gradient, mean, square = numpy.zeros_like(flat), numpy.zeros_like(flat), numpy.zeros_like(flat)
+    parameters, gradients = _views(flat, shapes), _views(gradient, shapes)
+    data = itertools.cycle(batches)
+    number = itertools.count(1)
+    scratch = numpy.empty(_PIECE, flat.dtype)
+
+    def step() -> Callable[[], float]:
+        x, labels = next(data)
+        inputs = []
+        layers = len(parameters) // 2
+        for i in range(layers):
+            inputs.append(x)
+            x = x @ parameters[2 * i].T
+            x += parameters[2 * i + 1]
+            if i < layers - 1:
+                numpy.maximum(x, 0, out=x)
+        rows = numpy.arange(len(labels))
+        x -= numpy.maximum.reduce(x, 1, None, None, True)
+        exps = numpy.exp(x)
+        total = numpy.add.reduce(exps, 1, None, None, True)
+        loss = -numpy.add.reduce((x - numpy.log(total))[rows, labels]) / len(labels)
+        g = exps
+        g /= total
+        g[rows, labels] -= 1
+        g /= len(labels)
+        for i in reversed(range(layers)):
+            numpy.matmul(g.T, inputs[i], out=gradients[2 * i])
+            numpy.add.reduce(g, 0, None, gradients[2 * i + 1])
+            if i:
+                g = g @ parameters[2 * i]
+                g *= inputs[i] > 0
+        _adam(flat, gradient, mean, square, next(number), scratch)
+        return lambda: float(loss)
+
+    return step
+
+
+def _views(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    views, start = [], 0
+    for shape in shapes:
+        size = int(numpy.prod(shape))
+        views.append(flat[start : start + size].reshape(shape))
+        start += size
+    return views
+
+
+def _adam(flat: Any, gradient: Any, mean: Any, square: Any, t: int, scratch: Any) -> None:
+    root = (1 - BETA2**t) ** 0.5
+    step_size = LR / (1 - BETA1**t) * root
+    for start in range(0, flat.size, _PIECE):
+        piece = slice(start, start + _PIECE)
+        p, g, m, v = flat[piece], gradient[piece], mean[piece], square[piece]
+        s = scratch[: p.size]
+        numpy.multiply(g, 1 - BETA1, out=s)
+        m *= BETA1
+        m += s
+        g *= g
+        g *= 1 - BETA2
+        v *= BETA2
+        v += g
+        numpy.sqrt(v, out=s)
+        s += EPS * root
+        numpy.divide(m, s, out=s)
+        s *= step_size
+        p -= s

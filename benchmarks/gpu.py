@@ -1,0 +1,202 @@
+"""Everything that only a machine with a GPU can show, in one command: ``python benchmarks/gpu.py [--out DIR] [--budget SECONDS]``.
+
+In order, each part in its own process with a time limit, its output kept in DIR:
+
+    info        the GPU, its driver, the versions
+    tests       the whole test suite, with CuPy among the backends
+    train-cuda  the main job on the GPU
+    train-cpu   the same on the CPU, whose losses must be the same
+    bench       benchmarks/run.py --device cuda
+
+Nothing needs to be installed but Python, NumPy, SciPy, CuPy and safetensors: pure Python packages that are missing (array-api-compat,
+array-api-strict, hypothesis, pytest) are taken from a folder of wheels, ``--wheels DIR``, without installing them.
+DIR/<gpu>.json and DIR/<gpu>.md hold the results; a part for which there was no time is "not run". Exit code: 0 if everything ran
+and passed, 1 if not, 2 if there is no GPU to run on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import re
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # started as a script: what is imported is this checkout, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks import machine, training
+from benchmarks.report import markdown, table_of
+from benchmarks.subprocesses import Outcome, run
+
+SHARES = {"info": 0.15, "tests": 0.6, "train-cuda": 0.2, "train-cpu": 0.15, "bench": 0.5}
+"""The most that a part may take of the budget; what the parts before it left is the other limit."""
+
+LEAST = 10.0
+"""Seconds without which a part is not begun."""
+
+SEED = 0
+TRAIN = Path("examples/train_digits.py")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/gpu.py", description="Tests, training and benchmarks on a GPU.")
+    parser.add_argument("--out", type=Path, default=Path("runs/gpu"), metavar="DIR", help="where results go (default runs/gpu)")
+    parser.add_argument("--budget", type=float, default=540.0, metavar="SECONDS", help="for everything together (default 540)")
+    parser.add_argument("--wheels", type=Path, default=machine.ROOT / ".whl", metavar="DIR", help="wheels of what is missing")
+    parser.add_argument(
+        "--workers", type=int, default=min(8, machine.cores()), help="processes for the tests, with pytest-xdist"
+    )
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    return _Session(options).run()
+
+
+class _Session:
+    """One run of all parts."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.out: Path = options.out.resolve()
+        self.budget: float = options.budget
+        self.workers: int = options.workers
+        self.deadline = time.monotonic() + options.budget
+        self.wheels = _wheels(options.wheels)
+        path = os.pathsep.join([machine.python_path(), *map(str, self.wheels)])
+        self.environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        self.outcomes: list[Outcome] = []
+        self.about: dict[str, Any] = {}
+        self.bench: dict[str, Any] | None = None
+
+    def run(self) -> int:
+        info = self.out / "info.json"
+        if self.part("info", [*self.module("benchmarks.gpu_info"), str(info)]).status != "passed":
+            lines = self.outcomes[0].output.strip().splitlines() or [self.outcomes[0].detail]
+            print(f"gpu.py: nothing was run: {lines[-1]}", file=sys.stderr)
+            return 2
+        self.about = json.loads(info.read_text())
+        info.unlink()
+        self.tests()
+        self.train()
+        self.benchmarks()
+        self.write()
+        print("\n" + self.summary())
+        return 0 if all(outcome.status == "passed" for outcome in self.outcomes) else 1
+
+    def module(self, name: str) -> list[str]:
+        return [sys.executable, "-m", name]
+
+    def part(self, name: str, command: list[str], missing: str = "") -> Outcome:
+        """Run a part, or say why not, and write down what is known so far."""
+        left = self.deadline - time.monotonic()
+        if missing:
+            outcome = Outcome(name, "not run", missing)
+        elif left < LEAST:
+            outcome = Outcome(name, "not run", f"the budget of {self.budget:.0f} s was used up")
+        else:
+            print(f"\n== {name}", flush=True)
+            limit = min(SHARES[name] * self.budget, left)
+            outcome = run(name, command, self.out / f"{name}.log", limit, self.environment, machine.ROOT)
+        if outcome.status != "passed":
+            print(f"{name}: {outcome.status}: {outcome.detail}", flush=True)
+        self.outcomes.append(outcome)
+        if self.about:
+            self.write()
+        return outcome
+
+    def detail(self, line: str, status: str | None = None) -> None:
+        """Say more about the part that was run last, and whether it passed."""
+        last = self.outcomes[-1]
+        text = "; ".join(filter(None, (last.detail, line)))
+        self.outcomes[-1] = Outcome(last.name, status or last.status, text, last.seconds, last.output)
+
+    def tests(self) -> None:
+        if not self.importable("pytest"):
+            self.part("tests", [], "pytest is not installed")
+            return
+        command = [*self.module("pytest"), "tests", "-q", "-rfE", "-p", "no:cacheprovider", "-p", "benchmarks.pytest_gpu"]
+        if self.importable("xdist"):
+            command += ["-n", str(self.workers)]
+        outcome = self.part("tests", command)
+        found = re.findall(
+            r"^(?:=+ )?(\d+ (?:passed|failed|skipped|error).*? in [\d.]+s)|^(on CuPy: .*)", outcome.output, re.MULTILINE
+        )
+        absent = [name for name in ("hypothesis", "array_api_strict") if not self.importable(name)]
+        without = [f"not run: tests that need {' or '.join(absent)}, not installed"] if absent else []
+        self.detail("; ".join([*(a or b for a, b in found), *without]))
+
+    def train(self) -> None:
+        missing = "" if (machine.ROOT / TRAIN).exists() else f"{TRAIN} is not there"
+        outputs = []
+        for device in ("cuda", "cpu"):
+            command = [sys.executable, str(TRAIN), "--device", device, "--seed", str(SEED)]
+            outcome = self.part(f"train-{device}", command, missing)
+            outputs.append(outcome.output if outcome.status == "passed" else None)
+            last = [line for line in outcome.output.splitlines() if "accuracy" in line.lower()]
+            if last:
+                self.detail(last[-1].strip())
+        if outputs[0] is not None and outputs[1] is not None:
+            same, line = training.compare(outputs[0], outputs[1])
+            self.detail(line, None if same else "failed")
+        else:
+            self.detail("losses not compared")
+
+    def benchmarks(self) -> None:
+        file = self.out / "bench.json"
+        file.unlink(missing_ok=True)
+        self.part("bench", [*self.module("benchmarks.run"), "--device", "cuda", "--json", str(file)])
+        if file.exists():
+            self.bench = json.loads(file.read_text())
+            file.unlink()
+
+    def importable(self, module: str) -> bool:
+        return importlib.util.find_spec(module) is not None or any(_holds(wheel, module) for wheel in self.wheels)
+
+    def write(self) -> None:
+        """The results so far: <gpu>.json and <gpu>.md."""
+        name = re.sub(r"[^a-z0-9]+", "-", self.about["machine"]["gpu"]["name"].lower()).strip("-")
+        parts = {o.name: {"status": o.status, "seconds": round(o.seconds, 1), "detail": o.detail} for o in self.outcomes}
+        for part in SHARES:
+            parts.setdefault(part, {"status": "not run", "seconds": 0, "detail": ""})
+        results = {**self.about, "parts": parts, "bench": self.bench}
+        (self.out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+        (self.out / f"{name}.md").write_text(self.summary() + "\n")
+
+    def summary(self) -> str:
+        """Date, GPU, versions, a table of the parts, and that of the benchmarks."""
+        gpu = self.about["machine"]["gpu"]
+        facts = {**{key: value for key, value in gpu.items() if key != "name"}, **self.about["versions"]}
+        lines = [["part", "result", "seconds", "details"]]
+        done = {outcome.name: outcome for outcome in self.outcomes}
+        for part in SHARES:
+            outcome = done.get(part, Outcome(part, "not run"))
+            lines.append([part, outcome.status, f"{outcome.seconds:.0f}", outcome.detail.replace("|", "/")])
+        text = [f"# {gpu['name']}, {self.about['date']}", "", ", ".join(f"{key} {value}" for key, value in facts.items())]
+        text += ["", f"commit {self.about['machine']['commit']}", "", markdown(lines)]
+        return "\n".join(text + (["", table_of(self.bench["rows"])] if self.bench else []))
+
+
+def _wheels(folder: Path) -> list[Path]:
+    """The pure Python wheels in a folder, which Python imports as they are, of packages that are not installed."""
+    found = sorted(folder.resolve().glob("*-none-any.whl")) if folder.is_dir() else []
+    return [wheel for wheel in found if not any(importlib.util.find_spec(name) for name in _modules(wheel))]
+
+
+def _modules(wheel: Path) -> set[str]:
+    """The top-level modules in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.partition("/")[0].removesuffix(".py") for name in archive.namelist()}
+    return {top for top in tops if top.isidentifier()}
+
+
+def _holds(wheel: Path, module: str) -> bool:
+    return module in _modules(wheel)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""Run the benchmarks and print one table: ``python benchmarks/run.py [case ...] [--json FILE] [--device cpu|cuda]``.
+
+Peers (PyTorch, HIPS autograd) are columns if they are installed. All libraries get the same number of threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):  # started as a script: what is imported is this checkout, not this folder
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from benchmarks import machine
+
+NAMES = ("op", "chain", "mlp", "memory", "deep", "import")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0, 1 if a target was missed or a row is void, 2 if there is no such device."""
+    parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description="Benchmarks of gpugrad against its peers.")
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"of: {', '.join(NAMES)}; all if none is named")
+    parser.add_argument("--device", default="cpu", help='"cpu", or "cuda" to compare with the CPU of the same machine')
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15)")
+    parser.add_argument("--threads", type=int, default=machine.cores(), help="for every library; default: one per core")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.cases if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown case {unknown[0]!r}, expected some of {', '.join(NAMES)}")
+    machine.with_threads(options.threads, "benchmarks.run", arguments)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Only here are the thread counts set, so only here may NumPy and the others be imported.
+    import gpugrad as gg
+    from benchmarks import report
+    from benchmarks.cases import CASES
+
+    try:
+        gg.set_default_device(options.device)
+        gg.set_default_device("cpu")
+    except gg.DeviceError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    about = {
+        "date": machine.today(),
+        "device": options.device,
+        "machine": machine.describe(options.device),
+        "versions": machine.versions(),
+    }
+    print(
+        ", ".join(f"{key} {value}" for key, value in {**about["machine"], **about["versions"], "date": about["date"]}.items())
+    )
+    rows = []
+    for name in options.cases or NAMES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += CASES[name](options.device, options.rounds)
+        if options.json:  # after every case, so that a run that is cut short leaves what it measured
+            report.write(options.json, rows, about)
+    print(report.table(rows))
+    return int(any(row.failed for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""linear: x @ weight.T + bias, as one op."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gpugrad.errors import ShapeError
+from gpugrad.families import A, composite, fused
+from gpugrad.ops.contraction import matmul
+from gpugrad.ops.shape import expand_dims, matrix_transpose, reshape
+
+
+def _rows(x: Any) -> Any:
+    """x as a matrix: its leading axes collapsed into one, so that one product does for a batch of them."""
+    shape = tuple(x.shape)
+    return x if len(shape) == 2 else reshape(x, (math.prod(shape[:-1]), shape[-1]))
+
+
+def _weight_rule(g: Any, input: Any) -> Any:
+    if len(input.shape) == 1:
+        return expand_dims(g, -1) * input
+    return matmul(matrix_transpose(_rows(g)), _rows(input))
+
+
+# The rule of the input is a linear again, so that it collapses leading axes too; the engine sums g over them for the bias.
+@fused(input=lambda g, weight: _linear(g, matrix_transpose(weight), None), weight=_weight_rule, bias=lambda g: g)
+def _linear(input: Any, weight: Any, bias: Any, /) -> Any:
+    leading = tuple(input.shape[:-1])
+    out = matmul(_rows(input) if len(leading) > 1 else input, matrix_transpose(weight))
+    if len(leading) > 1:
+        out = reshape(out, (*leading, weight.shape[0]))
+    return out if bias is None else out + bias
+
+
+@composite
+def linear(input: A, weight: Any, bias: Any = None) -> A:
+    """x @ weight.T + bias.
+
+    Shapes: input (..., in_features), weight (out_features, in_features), bias (out_features,) or None, result
+    (..., out_features). Dtypes: floating; different ones promote.
+    Raises ShapeError for any other shapes, DeviceError if the devices differ.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+    """
+    x_shape, w_shape = input.shape, weight.shape  # type: ignore[attr-defined]
+    if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
+        raise ShapeError(
+            f"linear: got input {tuple(x_shape)} and weight {tuple(w_shape)}, expected (..., in_features) and "
+            "(out_features, in_features): the last axes must be equal"
+        )
+    if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != w_shape[0]):
+        raise ShapeError(f"linear: got bias {tuple(bias.shape)} and weight {tuple(w_shape)}, expected bias ({w_shape[0]},), one per output")
+    out: A = _linear(input, weight, bias)
+    return out

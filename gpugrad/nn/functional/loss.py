@@ -1,0 +1,258 @@
+"""Losses: cross_entropy, nll_loss, mse_loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.devices import Device, device_of, to_numpy
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.errors import DTypeError, IndexingError, ShapeError
+from gpugrad.families import composite, fused
+from gpugrad.nn.functional.softmax import log_softmax, softmax, softmax_vjp
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import logical_and, logical_or, square, where
+from gpugrad.ops.indexing import take, take_along_axis
+from gpugrad.ops.reduction import mean, sum
+from gpugrad.ops.shape import expand_dims, moveaxis, reshape
+from gpugrad.tape import raw
+
+# From log-probabilities (N, C) and labels (N,): written in ops, differentiable in all but the labels --------------------
+
+
+def _labels(target: Any, classes: int, ignore_index: int) -> tuple[Any, Any, Any]:
+    """Which labels count, labels that are safe to index with, and which are out of range (possible on a GPU only)."""
+    kept = target != ignore_index
+    bad = logical_and(kept, logical_or(target < 0, target >= classes))
+    return kept, where(logical_and(kept, target < classes), target, 0), bad
+
+
+def _nll(
+    logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float = 0.0
+) -> Any:
+    """The loss of nll_loss; with label smoothing, that of cross_entropy."""
+    classes = logp.shape[1]
+    kept, safe, bad = _labels(target, classes, ignore_index)
+    losses = -take_along_axis(logp, expand_dims(safe, 1), axis=1)[:, 0]
+    counts = astype(kept, logp.dtype)
+    if weight is not None:
+        counts = counts * take(weight, safe, axis=0)
+        losses = losses * take(weight, safe, axis=0)
+    if label_smoothing:
+        everywhere = -sum(logp if weight is None else logp * weight, axis=1)
+        losses = (1 - label_smoothing) * losses + label_smoothing / classes * everywhere
+    losses = where(bad, math.nan, where(kept, losses, 0))
+    if reduction == "none":
+        return losses
+    return sum(losses) / sum(counts) if reduction == "mean" else sum(losses)
+
+
+# cross_entropy of labels without weights, as one op ----------------------------------------------------------------------
+
+
+def _scale(gradient: Any, x: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+    """How much each row of softmax(x) - labels counts in the gradient: a column."""
+    kept, _, bad = _labels(target, x.shape[1], ignore_index)
+    if reduction == "mean":
+        gradient = gradient / sum(astype(kept, x.dtype))
+    return expand_dims(where(bad, math.nan, where(kept, gradient, 0)), 1)
+
+
+def _gradient_rule(h: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    per_unit = _cross_entropy_gradient(
+        1.0, x, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+    )
+    return sum(h * per_unit, axis=1)
+
+
+def _gradient_x_rule(h: Any, gradient: Any, x: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+    return softmax_vjp(h * _scale(gradient, x, target, ignore_index, reduction), softmax(x, 1), 1)
+
+
+@fused(gradient=_gradient_rule, x=_gradient_x_rule, target=None)
+def _cross_entropy_gradient(
+    gradient: Any, x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    """gradient * (softmax(x) - smoothed one-hot labels), zero for ignored labels; `gradient` is a number, () or (N,)."""
+    classes = x.shape[1]
+    labels = raw(target)
+    numbers = array_namespace(labels).arange(classes, device=getattr(labels, "device", None))
+    hot = astype(expand_dims(labels, 1) == numbers, x.dtype)
+    expected = hot * (1 - label_smoothing) + label_smoothing / classes
+    return (softmax(x, 1) - expected) * _scale(gradient, x, target, ignore_index, reduction)
+
+
+def _cross_entropy_rule(
+    g: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    return _cross_entropy_gradient(
+        g, x, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+    )
+
+
+@fused(x=_cross_entropy_rule, target=None)
+def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    logp = log_softmax(x, 1)
+    return _nll(logp, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+
+
+# Public ------------------------------------------------------------------------------------------------------------------
+
+
+@composite
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """The cross-entropy of softmax(input), from unnormalised logits.
+
+    For class labels y: ``loss = -weight[y] * log_softmax(input)[y]``; labels equal to `ignore_index` count nothing, and the
+    mean is weighted: ``sum(loss) / sum(weight[y])``. For probabilities t: ``-sum(weight * t * log_softmax(input))``, and
+    the mean is over the batch. `label_smoothing` e mixes the labels with the uniform distribution: (1 - e) * t + e / C.
+
+    Shapes: input (C,), (N, C) or (N, C, d1, ...); target of class labels (), (N,) or (N, d1, ...), of any integer dtype, or of
+    probabilities in the shape and with the floating dtype of input; weight (C,). The result is () for `reduction` "mean" and
+    "sum", the shape of the labels for "none".
+    Raises IndexingError for a label that is no class (on a GPU, where checking would wait for it, such a loss and its gradients
+    are nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, ValueError for
+    options out of range. The mean is nan if every label is ignored.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, and for smoothing C. Szegedy
+    et al., "Rethinking the inception architecture for computer vision", CVPR 2016.
+    """
+    _check_reduction(reduction, "cross_entropy")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 to 1")
+    _check_weight(weight, input, "cross_entropy")
+    if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    x, labels, shape = _rows(input, target, reduction, ignore_index, "cross_entropy")
+    if weight is None:
+        out = _cross_entropy(x, labels, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+    else:
+        out = _nll(
+            log_softmax(x, 1), labels, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        )
+    return out if shape is None else reshape(out, shape)
+
+
+@composite
+def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> Any:
+    """The negative log-likelihood ``-weight[y] * input[y]`` of class labels y, from log-probabilities.
+
+    Shapes, errors, `ignore_index` and the weighted mean as in :func:`cross_entropy` of class labels.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+    """
+    _check_reduction(reduction, "nll_loss")
+    _check_weight(weight, input, "nll_loss")
+    x, labels, shape = _rows(input, target, reduction, ignore_index, "nll_loss")
+    out = _nll(x, labels, weight, ignore_index=ignore_index, reduction=reduction)
+    return out if shape is None else reshape(out, shape)
+
+
+@composite
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """The squared error (input - target) ** 2: its mean, its sum, or each for `reduction` "none".
+
+    Shapes: equal ones. PyTorch broadcasts with a warning, because (N, 1) against (N,) is nearly always a mistake; here it
+    is an error. Dtypes: floating; different ones promote.
+    Raises ShapeError if the shapes differ, or for the mean of no elements; ValueError for another `reduction`.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+    """
+    _check_reduction(reduction, "mse_loss")
+    shape = tuple(input.shape)
+    if shape != tuple(target.shape):
+        raise ShapeError(
+            f"mse_loss: got input {shape} and target {tuple(target.shape)}, expected equal shapes; reshape or broadcast one first"
+        )
+    if reduction == "mean" and 0 in shape:
+        raise ShapeError(f"mse_loss: the input of shape {shape} is empty and has no mean; skip empty batches, or use reduction='sum'")
+    losses = square(input - target)
+    return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
+
+
+def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
+    """The cross-entropy with probabilities for targets."""
+    shape = tuple(input.shape)
+    axis = 0 if len(shape) == 1 else 1
+    classes = shape[axis]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        target = target * reshape(weight, (classes,) + (1,) * (len(shape) - axis - 1))
+    losses = -sum(log_softmax(input, axis) * target, axis=axis)
+    if reduction == "mean" and 0 in losses.shape:
+        raise ShapeError(_empty("cross_entropy", shape))
+    return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
+
+
+def _rows(
+    input: Any, target: Any, reduction: str, ignore_index: int, name: str
+) -> tuple[Any, Any, tuple[int, ...] | None]:
+    """The operands as (N, C) and (N,), and the shape that single losses take if it is another; all checked."""
+    if not hasattr(target, "shape"):
+        raise DTypeError(f"{name}: the target is {type(target).__name__}, expected a Tensor or an array of class labels")
+    given, labels = tuple(input.shape), tuple(target.shape)
+    expected = given[:1] + given[2:] if len(given) > 1 else ()
+    if not given or labels != expected:
+        raise ShapeError(
+            f"{name}: got input {given} and target {labels}, expected class labels of shape {expected} for logits of that shape "
+            "(classes along axis 1)"
+            if given
+            else f"{name}: got input of shape (), expected (C,), (N, C) or (N, C, d1, ...)"
+        )
+    if numpy_dtype(target.dtype).kind not in "iu":
+        raise DTypeError(f"{name}: got class labels of dtype {target.dtype}, expected integers; convert them with .astype(gg.int64)")
+    if reduction == "mean" and 0 in labels:
+        raise ShapeError(_empty(name, given))
+    _check_labels(raw(target), given[0 if len(given) == 1 else 1], ignore_index, name)
+    if len(given) == 2:
+        return input, target, None
+    if len(given) > 2:
+        input = reshape(moveaxis(input, 1, -1), (math.prod(labels), given[1]))
+    else:
+        input = expand_dims(input, 0)
+    return input, reshape(target, (math.prod(labels),)), labels if reduction == "none" else None
+
+
+def _check_labels(target: Any, classes: int, ignore_index: int, name: str) -> None:
+    """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for."""
+    where_ = device_of(target)
+    if isinstance(where_, Device) and where_.type == "cuda":
+        return
+    labels = to_numpy(target)
+    if labels.size == 0 or (labels.max() < classes and labels.min() >= 0):
+        return
+    bad = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
+    if bad.size:
+        raise IndexingError(
+            f"{name}: label {bad[0]} is out of range for {classes} classes, expected 0 to {classes - 1} (or ignore_index={ignore_index})"
+        )
+
+
+def _check_weight(weight: Any, input: Any, name: str) -> None:
+    if weight is None:
+        return
+    shape = tuple(input.shape)
+    classes = shape[0 if len(shape) == 1 else 1] if shape else 0
+    if tuple(weight.shape) != (classes,):
+        raise ShapeError(f"{name}: got weight {tuple(weight.shape)}, expected ({classes},), one per class of input {shape}")
+
+
+def _check_reduction(reduction: str, name: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
+
+
+def _is_floating(x: Any) -> bool:
+    return hasattr(x, "dtype") and numpy_dtype(x.dtype).kind not in "biu"
+
+
+def _empty(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name}: the batch of shape {shape} is empty and has no mean loss; skip empty batches, or use reduction='sum'"

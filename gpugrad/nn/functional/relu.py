@@ -1,0 +1,24 @@
+"""relu: max(x, 0)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpugrad.families import A, fused
+from gpugrad.ops.elementwise import maximum, where
+
+
+@fused(gradient=lambda h, y: _relu_gradient(h, y), y=None)  # linear in `gradient`; where y is positive does not vary with y
+def _relu_gradient(gradient: Any, y: Any, /) -> Any:
+    return where(y > 0, gradient, 0)
+
+
+@fused(input=lambda g, out: _relu_gradient(g, out))
+def relu(input: A) -> A:
+    """max(x, 0), elementwise. At 0 the gradient is 0, as in PyTorch; nan propagates.
+
+    Shapes and dtypes: any real, and the result has the same. Keeps its result for the backward pass, not its operand.
+    Raises DTypeError for a dtype without an order.
+    Source: V. Nair and G. Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+    """
+    return maximum(input, 0)

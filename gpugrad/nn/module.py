@@ -1,0 +1,369 @@
+"""Module: the base class of layers and models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from gpugrad.arrays.devices import CPU, DeviceLike, device_of, parse
+from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_inexact, numpy_dtype
+from gpugrad.errors import DTypeError, FileFormatError
+from gpugrad.nn.parameter import Parameter, overwrite
+from gpugrad.ops.creation import zeros_like
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.transfer import to_device
+from gpugrad.tape import Leaf, Tensor, raw
+
+M = TypeVar("M", bound="Module")
+Part = TypeVar("Part")
+
+
+class LoadResult(NamedTuple):
+    """What ``load_state_dict(strict=False)`` left out."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base class of layers and models: its parts are its attributes.
+
+    ::
+
+        class Model(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first = nn.Linear(64, 32)
+                self.scale = nn.Parameter(gg.ones(10))
+
+            def forward(self, x):
+                return self.first(x)
+
+    An attribute that is a :class:`Parameter` is a parameter, one that is a Module is a child, and a Tensor given to
+    :meth:`register_buffer` is a buffer: state that is saved but not trained. Children in lists or dicts are not found: use
+    ModuleList, ModuleDict. The order is that of assignment.
+    """
+
+    training: bool = True
+    _persistent: Mapping[str, bool] = {}  # the names of the buffers, and whether they belong to the state_dict
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes. Subclasses define it, and users call the module itself."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward method; it says what the module computes")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    # Attributes ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _parameters(self) -> dict[str, Parameter]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
+    @property
+    def _buffers(self) -> dict[str, Tensor]:
+        return {name: value for name in self._persistent if (value := vars(self).get(name)) is not None}
+
+    @property
+    def _modules(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        present = vars(self).get(name)
+        kind = Parameter if isinstance(present, Parameter) else Module if isinstance(present, Module) else None
+        if kind is None and name in self._persistent:
+            if isinstance(value, Parameter):
+                self._forget_buffer(name)
+            else:
+                kind = Tensor
+        if kind is not None and value is not None and not isinstance(value, (Parameter, Module) if kind is not Tensor else Tensor):
+            raise DTypeError(
+                f"{type(self).__name__}.{name} is a {kind.__name__} and cannot become {type(value).__name__}; assign a "
+                f"{kind.__name__} or None, or del the attribute first"
+            )
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._forget_buffer(name)
+
+    def _forget_buffer(self, name: str) -> None:
+        if name in self._persistent:
+            object.__setattr__(self, "_persistent", {key: value for key, value in self._persistent.items() if key != name})
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Assign a parameter under a name that may be computed; None holds the place of one that is absent.
+
+        Raises DTypeError for anything else, ValueError for a name that is taken or has a dot.
+        """
+        self._register(name, param, Parameter)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Assign a child under a name that may be computed. Raises as :meth:`register_parameter`."""
+        self._register(name, module, Module)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Assign a child under a name that may be computed. Raises as :meth:`register_parameter`."""
+        self._register(name, module, Module)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Assign a Tensor that moves with the module but is not trained; it is in the state_dict if `persistent`.
+
+        Raises as :meth:`register_parameter`.
+        """
+        self._register(name, tensor, Tensor)
+        object.__setattr__(self, "_persistent", {**self._persistent, name: persistent})
+
+    def _register(self, name: str, value: Any, kind: type) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: {name!r} cannot name a {kind.__name__}; expected a string without dots")
+        if value is not None and not isinstance(value, kind):
+            raise DTypeError(f"{type(self).__name__}.{name}: got {type(value).__name__}, expected a {kind.__name__} or None")
+        if hasattr(self, name) and not (name in vars(self) and isinstance(vars(self)[name], (kind, type(None)))):
+            raise ValueError(f"{type(self).__name__}: {name!r} is taken by another attribute; choose another name")
+        setattr(self, name, value)
+
+    # Traversal -------------------------------------------------------------------------------------------------------
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with their dotted names; one that occurs twice comes once if `remove_duplicate`."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if remove_duplicate and id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            stack.extend(reversed([(_join(name, key), child) for key, child in module._modules.items()]))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, each once, with their names."""
+        return _unique(self._modules.items())
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one, each once."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their dotted names; a shared one comes once if `remove_duplicate`."""
+        found = self._named(lambda module: module._parameters, prefix, recurse)
+        return _unique(found) if remove_duplicate else found
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once: what an optimizer takes."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """The buffers with their dotted names."""
+        found = self._named(lambda module: module._buffers, prefix, recurse)
+        return _unique(found) if remove_duplicate else found
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named(self, parts: Callable[[Module], dict[str, Part]], prefix: str, recurse: bool) -> Iterator[tuple[str, Part]]:
+        modules = self.named_modules(prefix, remove_duplicate=False) if recurse else iter([(prefix, self)])
+        return ((_join(name, key), part) for name, module in modules for key, part in parts(module).items())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of a dotted name. Raises AttributeError if there is none."""
+        found = dict(self.named_modules(remove_duplicate=False))
+        if target not in found:
+            raise AttributeError(f"{type(self).__name__} has no submodule {target!r}; it has {', '.join(n for n in found if n) or 'none'}")
+        return found[target]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter of a dotted name. Raises AttributeError if there is none."""
+        found = dict(self.named_parameters(remove_duplicate=False))
+        if target not in found:
+            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}; it has {', '.join(found) or 'none'}")
+        return found[target]
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Call `fn` with every module below this one and then with this one. Returns self."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # Modes and gradients ---------------------------------------------------------------------------------------------
+
+    def train(self: M, mode: bool = True) -> M:
+        """Training mode for this module and all below it, in which dropout drops. Returns self."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Evaluation mode: ``train(False)``. Returns self."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Whether the parameters require gradients: False freezes them. Returns self."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: None, or zeros where there was one if `set_to_none` is False."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else zeros_like(parameter.grad.detach())
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+        """The parameters and persistent buffers by dotted name, as constants that share their memory.
+
+        ``gg.save(model.state_dict(), path)`` writes them. With `keep_vars` they are the parameters themselves.
+        """
+        named = self._state(prefix)
+        return named if keep_vars else {name: Tensor(x.array) for name, x in named.items()}
+
+    def _state(self, prefix: str = "") -> dict[str, Tensor]:
+        return dict(self._named(lambda m: {**m._parameters, **{k: b for k, b in m._buffers.items() if m._persistent[k]}}, prefix, True))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
+        """Copy the values of a state_dict into the parameters and buffers, in place, cast and moved where needed.
+
+        Without `strict`, keys that are missing or unexpected are left out, and returned.
+        Raises FileFormatError that lists everything that does not fit: missing and unexpected keys, values that are no arrays
+        or have another shape. Then nothing has changed.
+        """
+        own = self._state()
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        faults = []
+        if strict and missing:
+            faults.append(f"missing {', '.join(missing)}")
+        if strict and unexpected:
+            faults.append(f"unexpected {', '.join(unexpected)}")
+        common = {name: raw(value) for name, value in state_dict.items() if name in own}
+        faults += [fault for name, value in common.items() if (fault := _misfit(name, value, own[name].array))]
+        if faults:
+            raise FileFormatError(f"load_state_dict: the state does not fit {type(self).__name__}: {'; '.join(faults)}")
+        # All conversions before the first write: one that fails, for want of memory say, leaves the model as it was.
+        converted = [(own[name], raw(_converted(value, own[name].array))) for name, value in common.items()]
+        for target, value in converted:
+            overwrite(target, value)
+        return LoadResult(missing, unexpected)
+
+    # Devices and dtypes ----------------------------------------------------------------------------------------------
+
+    def to(self: M, *where: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> M:
+        """Move the parameters and buffers to a device, cast the floating-point ones to a dtype, or both. Returns self.
+
+        ``model.to("cuda")``, ``model.to(gg.float64)``, ``model.to("cuda:1", gg.float16)``, ``model.to(tensor)``. Gradients
+        move along. Make optimizers afterwards: they keep the arrays that they were given.
+        Raises DeviceError for an unknown or absent device, DTypeError for a dtype that is not floating-point.
+        """
+        for target in where:
+            if isinstance(target, Tensor):
+                device, dtype = target.device, target.dtype
+            elif _is_dtype(target):
+                dtype = target
+            elif target is not None:
+                device = target
+        if dtype is not None and not is_inexact(dtype):
+            raise DTypeError(f"{type(self).__name__}.to: got dtype {numpy_dtype(dtype)}, expected a floating-point one")
+        place = None if device is None else parse(device)
+
+        def convert(array: Any) -> Any:
+            if dtype is not None and is_inexact(array.dtype):
+                array = astype(array, dtype, copy=False)
+            return array if place is None else to_device(array, place)
+
+        for x in [*self.parameters(), *self.buffers()]:
+            _replace(x, convert)
+        return self
+
+    def cpu(self: M) -> M:
+        """Move to the CPU. Returns self."""
+        return self.to(device=CPU)
+
+    def cuda(self: M, device: int | DeviceLike | None = None) -> M:
+        """Move to a GPU: the current one, or the one of this number or name. Returns self."""
+        return self.to(device="cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
+
+    def float(self: M) -> M:
+        """Cast the floating-point parameters and buffers to float32. Returns self."""
+        return self.to(dtype=float32)
+
+    def double(self: M) -> M:
+        """Cast the floating-point parameters and buffers to float64. Returns self."""
+        return self.to(dtype=float64)
+
+    # Printing --------------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What the repr shows between the parentheses; subclasses define it."""
+        return ""
+
+    def __repr__(self) -> str:
+        name, extra = type(self).__name__, self.extra_repr()
+        children = [f"({key}): {child!r}".replace("\n", "\n  ") for key, child in self._modules.items()]
+        if not children:
+            return f"{name}({extra})"
+        return "\n  ".join([f"{name}(", *([extra] if extra else []), *children]) + "\n)"
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _unique(named: Any) -> Iterator[tuple[str, Any]]:
+    """Pairs of a name and an object, without objects that came before."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
+
+
+def _is_dtype(x: Any) -> bool:
+    """Whether an argument of to() is a dtype rather than a device: "float64", gg.float64, float."""
+    try:
+        numpy_dtype(x)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _replace(x: Tensor, convert: Callable[[Any], Any]) -> None:
+    """Give a parameter or buffer a converted array, and a leaf node that fits it; leave it alone if nothing changes."""
+    array = convert(x.array)
+    if array is x.array:
+        return
+    node = x.node
+    x.array = array
+    if isinstance(node, Leaf):
+        x.node = Leaf(array.shape, array.dtype)
+        x.node.hooks = node.hooks
+        if node.grad is not None:
+            x.node.grad = Tensor(convert(node.grad.array))
+
+
+def _misfit(name: str, value: Any, own: Any) -> str:
+    """Why a value cannot be loaded; nothing if it can."""
+    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        return f"{name} is {type(value).__name__}, expected an array"
+    if tuple(value.shape) != tuple(own.shape):
+        return f"{name} has shape {tuple(value.shape)}, expected {tuple(own.shape)}"
+    if numpy_dtype(value.dtype).kind == "c" and numpy_dtype(own.dtype).kind != "c":
+        return f"{name} has dtype {value.dtype}, expected real"
+    return ""
+
+
+def _converted(value: Any, own: Any) -> Any:
+    """A raw array in the dtype and on the device of another."""
+    if numpy_dtype(value.dtype) != numpy_dtype(own.dtype):
+        value = astype(value, own.dtype)
+    return value if device_of(value) == device_of(own) else to_device(value, device_of(own))

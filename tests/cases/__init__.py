@@ -1,0 +1,6 @@
+"""Records of all ops: one file for each file of gpugrad/ops."""
+
+from cases import contraction, creation, dtypes, einsum, elementwise, indexing, reduction, searching, shape, transfer
+
+FILES = (contraction, creation, dtypes, einsum, elementwise, indexing, reduction, searching, shape, transfer)
+CASES = [case for file in FILES for case in file.CASES]
