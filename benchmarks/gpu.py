@@ -69,6 +69,8 @@ class _Session:
         self.wheels = _wheels(options.wheels)
         path = os.pathsep.join([machine.python_path(), *map(str, self.wheels)])
         self.environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # Only the plugins that are named: others that happen to be installed warn, and warnings are errors in the tests.
+        self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         self.outcomes: list[Outcome] = []
         self.about: dict[str, Any] = {}
         self.bench: dict[str, Any] | None = None
@@ -121,7 +123,7 @@ class _Session:
             return
         command = [*self.module("pytest"), "tests", "-q", "-rfE", "-p", "no:cacheprovider", "-p", "benchmarks.pytest_gpu"]
         if self.importable("xdist"):
-            command += ["-n", str(self.workers)]
+            command += ["-p", "xdist", "-n", str(self.workers)]
         outcome = self.part("tests", command)
         found = re.findall(
             r"^(?:=+ )?(\d+ (?:passed|failed|skipped|error).*? in [\d.]+s)|^(on CuPy: .*)", outcome.output, re.MULTILINE

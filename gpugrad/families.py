@@ -34,7 +34,7 @@ from __future__ import annotations
 import functools
 import inspect
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from array_api_compat import array_namespace
@@ -121,14 +121,22 @@ def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, Grad
         "DTypeError for a dtype that it does not take.\n"
         f"Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.{name}.html"
     )
-    return primitive(standard=True, **rules)(definition)
+    return primitive(standard=True, elementwise=True, **rules)(definition)
 
 
-def primitive(*, standard: bool = False, **rules: GradientRule) -> Callable[[Function], Function]:
+def primitive(
+    *,
+    standard: bool = False,
+    elementwise: bool = False,
+    branches: Mapping[str, Callable[..., Any]] | None = None,
+    **rules: GradientRule,
+) -> Callable[[Function], Function]:
     """Make a definition over raw arrays an op. `rules` names every array operand, with its gradient rule or None.
 
     `standard` says that ``numpy.<name>`` and ``cupy.<name>`` are kernels of this op. A rule is called with the gradient of the
     result and what its parameter names ask for: operands, options, ``out``, ``<operand>_shape``, ``<operand>_device``.
+    `elementwise` and `branches` say how far a mask of live gradients reaches (see ``branches.py``): `branches` gives, for an
+    operand that may not be taken, a function of its rule's residuals that tells where it was.
     """
 
     def declare(definition: Function) -> Function:
@@ -138,10 +146,14 @@ def primitive(*, standard: bool = False, **rules: GradientRule) -> Callable[[Fun
         kernels = Kernels(name, definition, standard)
         scope: dict[str, Any] = {"kernels": kernels, "combined": kernels.combined, "op": name}
         keeps: list[tuple[str, tuple[str, ...]]] = []
+        data = {"out", *(operand for operand, function in rules.items() if function is not None)}
         for operand, function in rules.items():
             if function is not None:
                 residuals = tuple(inspect.signature(function).parameters)[1:]
-                scope[f"{operand}_rule"] = Rule(name, operand, function, residuals, operands)
+                scope[f"{operand}_rule"] = Rule(
+                    name, operand, function, residuals, operands,
+                    elementwise=elementwise, linear=data.isdisjoint(residuals), branch=(branches or {}).get(operand),
+                )  # fmt: skip
                 keeps.append((operand, residuals))
         wrapper = _compile(_parameters(signature), operands, tuple(keeps), _call(signature, operands), name)(scope)
         functools.update_wrapper(wrapper, definition)

@@ -67,7 +67,10 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
 
     def operator(self: Any, other: Any, /) -> Tensor:
         _refuse_leaf(self, symbol)
-        out = op(self, other)
+        try:
+            out = op(self, other)
+        except UnsupportedOperandError:
+            return NotImplemented
         if tuple(out.array.shape) != tuple(self.array.shape):
             raise ShapeError(
                 f"{symbol}: the result has shape {tuple(out.array.shape)}, and the tensor {tuple(self.array.shape)} cannot change its own"
@@ -374,6 +377,8 @@ class Operators:
 
     def __repr__(self) -> str:
         values = numpy.array2string(to_numpy(self.array), separator=", ", prefix=type(self).__name__ + "(")
+        if self.ndim > 1 and not self.size:
+            values += f", shape={tuple(self.array.shape)}"  # which the brackets do not tell
         records = ""
         if type(self.node) is Leaf:
             records = ", requires_grad=True"
@@ -384,13 +389,11 @@ class Operators:
         return f"{type(self).__name__}({values}, dtype={self.dtype}, device='{self.device}'{records})"
 
     def __format__(self, spec: str) -> str:
-        return (
-            format(self.item(), spec)
-            if spec and not self.array.shape
-            else repr(self)
-            if not spec
-            else format(self.tolist(), spec)
-        )
+        if not spec:
+            return repr(self)
+        if self.size != 1:
+            raise DTypeError(f"format: got shape {tuple(self.array.shape)}, expected one element for the format {spec!r}")
+        return format(self.item(), spec)
 
     # Hashing, pickling, copying --------------------------------------------------------------------------------------
 
@@ -477,14 +480,17 @@ class Operators:
         )
         if is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None)):
             _rebind(me, indexing.put(me, source, key))
-        elif _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):
+            return
+        if _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):
             try:
                 self.array[key] = raw(source)
-            except (IndexError, ValueError):
+            except (IndexError, TypeError, ValueError):
                 indexing.put(me.array, raw(source), key)  # raises the same with a clear message
                 raise
         else:
             self.array = indexing.put(self.array, raw(source), key)
+        if type(self.node) is Leaf:
+            self.node.mark_rebound()
 
     # Operators -------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from array_api_compat import array_namespace
 from gpugrad.arrays.devices import Device, on, several_gpus
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernels, is_cupy
+from gpugrad.branches import follow, joined, narrowed
 from gpugrad.debug import examine_gradient, finite
 from gpugrad.errors import GraphError, InplaceError, RuleError
 from gpugrad.modes import DEBUG, enable_grad, flags, no_grad
@@ -91,6 +92,7 @@ class _Sweep:
         self.heap: list[int] = []  # negated numbers of the nodes that have a gradient and await their visit
         self.nodes: dict[int, Node] = {}
         self.gradients: dict[int, Any] = {}
+        self.live: dict[int, Any] = {}  # where those gradients are live, if a branch was not taken (see branches.py)
         self.owned: set[int] = set()  # numbers of nodes whose gradient is a buffer made here, safe to add into
         self.arrived: dict[int, Any] = {}  # whole gradients of targets and leaves
         self.leaves: list[Leaf] = []
@@ -100,15 +102,16 @@ class _Sweep:
             self.deliver(node, conj(gradient) if self._is_complex(node) else gradient)
         heap, nodes, gradients, wanted = self.heap, self.nodes, self.gradients, self.wanted
         create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
-        place = self.place
+        place, masks = self.place, self.live
         while heap:
             number = -heappop(heap)
             node = nodes.pop(number)
             g = gradients.pop(number)
+            live = masks.pop(number, None) if masks else None
             if place is not None:
                 place(g)
             if node.hooks:
-                g = self.call_hooks(node, g)
+                g, live = self.call_hooks(node, g), None
             if number in wanted:
                 self.arrived[number] = g
                 if number == oldest:  # its parents are older than every target
@@ -127,14 +130,19 @@ class _Sweep:
                     raise InplaceError(_updated_message(parent, rule.op))
                 if parent.number >= oldest:
                     gradient = rule.function(g, *residuals)
+                    reach = None
+                    if live is not None or rule.branch is not None:
+                        gradient, reach = follow(rule, residuals, gradient, live)
                     if self.debug:
                         examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
-                    deliver(parent, gradient if gradient is not None else self.zeros(parent, g))
+                    deliver(parent, gradient if gradient is not None else self.zeros(parent, g), reach)
             if not retain:
                 node.edges = edges = residuals = None  # the locals too: nothing saved outlives its visit
 
-    def deliver(self, parent: Node, gradient: Any) -> None:
+    def deliver(self, parent: Node, gradient: Any, live: Any = None) -> None:
         """Add a gradient to what has arrived at `parent`, in the parent's shape and dtype."""
+        if live is not None:
+            live = narrowed(live, tuple(gradient.shape), tuple(parent.shape))
         if gradient.shape != parent.shape:
             gradient = unbroadcast(gradient, parent.shape)
         dtype = raw(gradient).dtype if self.create_graph else gradient.dtype  # of the library, as the parent's; Tensor.dtype is NumPy's
@@ -146,7 +154,14 @@ class _Sweep:
             gradients[key] = gradient
             self.nodes[key] = parent
             heappush(self.heap, -key)
-        elif self.create_graph:
+            if live is not None:
+                self.live[key] = live
+            return
+        if key in self.live:
+            live = joined(self.live.pop(key), live)
+            if live is not None:
+                self.live[key] = live
+        if self.create_graph:
             gradients[key] = add(gradients[key], gradient)
         elif key in self.owned:
             total = gradients[key]

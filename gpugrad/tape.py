@@ -53,18 +53,33 @@ class Rule:
 
     The function's parameter names after the first say what the tape keeps for it: operands (x, y), the result (out), options
     (axis), shapes (x_shape). They are read once, when the op is declared.
+
+    `elementwise` says that an element of the gradient depends on the same element of g alone, `linear` that the residuals are
+    no differentiable data. `branch`, of ops that choose, is called with the residuals and says where this operand was taken.
     """
 
-    __slots__ = ("function", "op", "operand", "operands", "residuals")
+    __slots__ = ("branch", "elementwise", "function", "linear", "op", "operand", "operands", "residuals")
 
     def __init__(
-        self, op: str, operand: str, function: Callable[..., Any], residuals: tuple[str, ...], operands: tuple[str, ...]
-    ):
+        self,
+        op: str,
+        operand: str,
+        function: Callable[..., Any],
+        residuals: tuple[str, ...] = (),
+        operands: tuple[str, ...] = ("x",),
+        *,
+        elementwise: bool = False,
+        linear: bool = False,
+        branch: Callable[..., Any] | None = None,
+    ) -> None:
         self.op = op
         self.operand = operand
         self.function = function
         self.residuals = residuals
         self.operands = operands
+        self.elementwise = elementwise
+        self.linear = linear
+        self.branch = branch
 
     def __repr__(self) -> str:
         return f"Rule({self.op}, d{self.operand}, keeps {', '.join(self.residuals) or 'nothing'})"

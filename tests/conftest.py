@@ -14,7 +14,7 @@ if os.environ.get("GPUGRAD_TEST_STANDIN") == "1":
 
     activate()  # before anything imports cupy, which backends does
 
-from backends import BACKENDS, CUPY, WITHOUT_CUPY, Backend  # noqa: E402
+from backends import BACKENDS, CUPY, WITHOUT_CUPY, Backend
 
 # The same examples in every run: a suite that fails at random is not believed. No deadline: tests do not measure time.
 hypothesis.settings.register_profile("gpugrad", deadline=None, derandomize=True, database=None, max_examples=100)

@@ -111,7 +111,9 @@ def test_there_is_no_cycle() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_no_function_imports(module: str) -> None:
     """Optional libraries load through importlib.import_module, at a place that says why."""
-    functions = [node for node in ast.walk(parse(module)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    functions = [
+        node for node in ast.walk(parse(module)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    ]
     lines = sorted({n.lineno for f in functions for n in ast.walk(f) if isinstance(n, (ast.Import, ast.ImportFrom))})
     assert not lines, f"{module} imports inside a function, in lines {lines}"
 

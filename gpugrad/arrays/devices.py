@@ -98,6 +98,8 @@ def get_default_device() -> Device:
 def set_default_device(device: DeviceLike, /) -> None:
     """Create on `device` from now on, where no device is asked for. Raises DeviceError if it is unknown or absent."""
     device = parse(device)
+    if not isinstance(device, Device):
+        raise DeviceError(f"set_default_device: got {device!r}, expected 'cpu', 'cuda' or 'cuda:N'")
     on(device)
     _default.set_everywhere(device)
 
@@ -163,12 +165,22 @@ def on(device: Any) -> AbstractContextManager[Any]:
     cupy = import_cupy()
     count = cuda_device_count()
     if count == 0:
-        raise DeviceError(f"device {str(device)!r}: CuPy {cupy.__version__} is installed, but no CUDA driver or GPU was found")
+        raise DeviceError(
+            f"device {str(device)!r}: CuPy {cupy.__version__} is installed, but no CUDA driver or GPU was found; "
+            f"if there is a GPU, install the CuPy that matches its driver: {INSTALL}"
+        )
     index = device.index if device.index is not None else cupy.cuda.Device().id
     if index >= count:
         raise DeviceError(f"device {str(device)!r}: this machine has {count} GPU(s), numbered 0 to {count - 1}")
     context: AbstractContextManager[Any] = cupy.cuda.Device(index)
     return context
+
+
+def is_on(array: Any, device: Any) -> bool:
+    """Whether the raw array is on `device`. "cuda" without a number is the current GPU."""
+    if isinstance(device, Device) and device.type == "cuda" and device.index is None:
+        return is_cupy(type(array)) and array.device.id == import_cupy().cuda.Device().id
+    return bool(device_of(array) == device)
 
 
 def module(device: Device) -> Any:
@@ -182,6 +194,10 @@ def move(array: Any, device: Any) -> Any:
     Raises DeviceError if the device is absent.
     """
     if not isinstance(device, Device):  # another library's device: only that library's arrays go there
+        if device_of(array) == device:
+            return array
+        if isinstance(array, (numpy.ndarray, numpy.generic)) or is_cupy(type(array)):
+            raise DeviceError(f"device is {device!r}, expected 'cpu', 'cuda' or 'cuda:N' for an array on {device_of(array)}")
         return array_api_compat.to_device(array, device)
     kind = type(array)
     if device.type == "cpu":

@@ -23,6 +23,8 @@ uint8, uint16, uint32, uint64 = map(numpy.dtype, ("uint8", "uint16", "uint32", "
 float16, float32, float64 = map(numpy.dtype, ("float16", "float32", "float64"))
 complex64, complex128 = map(numpy.dtype, ("complex64", "complex128"))
 
+_KINDS = "biufcV"  # V: bfloat16 of ml_dtypes
+
 _default_float = Default("gpugrad_default_dtype", float32)
 
 
@@ -65,7 +67,13 @@ def numpy_dtype(dtype: Any) -> DType:
 @cache
 def _translate(dtype: Any) -> DType:
     if isinstance(dtype, (str, type)):
-        return numpy.dtype(dtype)
+        try:
+            found = numpy.dtype(dtype)
+        except TypeError:
+            raise DTypeError(f"unknown dtype {dtype!r}: expected a NumPy dtype such as gg.float32, or its name") from None
+        if found.kind not in _KINDS:
+            raise DTypeError(f"dtype {dtype!r} is {found}, expected one of booleans or numbers, such as gg.float32")
+        return found
     # array_api_strict.float32, torch.float32 and friends end in the standard's name when printed.
     name = str(dtype).rpartition(".")[2].strip("'>\" ")
     try:

@@ -403,7 +403,7 @@ def _cross_entropy_gradient(
     count = numpy.count_nonzero(kept)
     if reduction == "mean":
         g = numpy.divide(g, count)  # no ZeroDivisionError where every label is ignored
-    out *= g[:, None] if getattr(g, "ndim", 0) else g
+    out *= g[:, None] if g.ndim else g
     if count < len(out):
         out[~kept] = 0
     return out

@@ -60,11 +60,13 @@ class TensorDataset(Dataset):
             raise ShapeError("TensorDataset: got no tensors, expected one or more")
         if not all(shapes) or len({shape[0] for shape in shapes}) > 1:
             raise ShapeError(
-                f"TensorDataset: got shapes {' and '.join(map(str, shapes))}, expected the same size along the first axis in all: one row per sample"
+                f"TensorDataset: got shapes {' and '.join(map(str, shapes))}, expected the same first size in all: one row per sample"
             )
         devices = sorted({str(x.device) for x in self.tensors})
         if len(devices) > 1:
-            raise DeviceError(f"TensorDataset: the tensors are on {' and '.join(devices)}; move them to one device with .to(device)")
+            raise DeviceError(
+                f"TensorDataset: the tensors are on {' and '.join(devices)}; move them to one device with .to(device)"
+            )
         self.device = self.tensors[0].device
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -108,9 +110,7 @@ class Subset(Dataset):
         return fetch(self.dataset, self._rows[indices] if isinstance(indices, slice) else take(self._rows, indices, axis=0))
 
 
-def random_split(
-    dataset: Any, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
-) -> list[Subset]:
+def random_split(dataset: Any, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None) -> list[Subset]:
     """Disjoint subsets of a dataset, drawn at random: of these lengths, or of these fractions that sum up to 1.
 
     Fractions are rounded down, and what is left over goes to the first subsets, one each. `generator` draws, or the

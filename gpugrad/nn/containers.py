@@ -164,5 +164,5 @@ class ModuleDict(Module):
 
 def _module(value: Any, owner: Module) -> Module:
     if not isinstance(value, Module):
-        raise DTypeError(f"{type(owner).__name__}: got {type(value).__name__}, expected a Module; nn.functional holds functions, nn their modules")
+        raise DTypeError(f"{type(owner).__name__}: got {type(value).__name__}, expected a Module such as nn.ReLU()")
     return value

@@ -8,7 +8,7 @@ draws, which ``gg.manual_seed`` seeds. "Fan-in" and "fan-out" are the numbers of
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from array_api_compat import array_namespace
 

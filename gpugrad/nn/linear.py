@@ -88,7 +88,9 @@ class Flatten(Module):
         last = normalize_axis(self.end_dim, len(shape), "Flatten")
         if first > last:
             raise ShapeError(f"Flatten: start_dim {first} comes after end_dim {last} for an input of shape {shape}")
-        return input if first == last else reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+        return (
+            input if first == last else reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+        )
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

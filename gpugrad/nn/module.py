@@ -70,16 +70,16 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         present = vars(self).get(name)
-        kind = Parameter if isinstance(present, Parameter) else Module if isinstance(present, Module) else None
-        if kind is None and name in self._persistent:
+        expected: type | None = next((kind for kind in (Parameter, Module) if isinstance(present, kind)), None)
+        if name in self._persistent:
             if isinstance(value, Parameter):
                 self._forget_buffer(name)
             else:
-                kind = Tensor
-        if kind is not None and value is not None and not isinstance(value, (Parameter, Module) if kind is not Tensor else Tensor):
+                expected = Tensor
+        if expected is not None and value is not None and not isinstance(value, expected):
             raise DTypeError(
-                f"{type(self).__name__}.{name} is a {kind.__name__} and cannot become {type(value).__name__}; assign a "
-                f"{kind.__name__} or None, or del the attribute first"
+                f"{type(self).__name__}.{name} is a {expected.__name__} and cannot become {type(value).__name__}; assign a "
+                f"{expected.__name__} or None, or del the attribute first"
             )
         object.__setattr__(self, name, value)
 
@@ -160,7 +160,9 @@ class Module:
         """The parameters, each once: what an optimizer takes."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """The buffers with their dotted names."""
         found = self._named(lambda module: module._buffers, prefix, recurse)
         return _unique(found) if remove_duplicate else found
@@ -177,7 +179,9 @@ class Module:
         """The module of a dotted name. Raises AttributeError if there is none."""
         found = dict(self.named_modules(remove_duplicate=False))
         if target not in found:
-            raise AttributeError(f"{type(self).__name__} has no submodule {target!r}; it has {', '.join(n for n in found if n) or 'none'}")
+            raise AttributeError(
+                f"{type(self).__name__} has no submodule {target!r}; it has {', '.join(n for n in found if n) or 'none'}"
+            )
         return found[target]
 
     def get_parameter(self, target: str) -> Parameter:
@@ -229,7 +233,9 @@ class Module:
         return named if keep_vars else {name: Tensor(x.array) for name, x in named.items()}
 
     def _state(self, prefix: str = "") -> dict[str, Tensor]:
-        return dict(self._named(lambda m: {**m._parameters, **{k: b for k, b in m._buffers.items() if m._persistent[k]}}, prefix, True))
+        return dict(
+            self._named(lambda m: {**m._parameters, **{k: b for k, b in m._buffers.items() if m._persistent[k]}}, prefix, True)
+        )
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Copy the values of a state_dict into the parameters and buffers, in place, cast and moved where needed.

@@ -22,12 +22,18 @@ def _is_complex(x: Any) -> bool:
 
 
 @primitive(
-    standard=True, condition=None, x=lambda g, condition: where(condition, g, 0), y=lambda g, condition: where(condition, 0, g)
+    standard=True,
+    elementwise=True,
+    condition=None,
+    x=lambda g, condition: where(condition, g, 0),
+    y=lambda g, condition: where(condition, 0, g),
+    branches={"x": lambda condition: condition, "y": lambda condition: logical_not(condition)},
 )
 def where(condition: Any, x: Any, y: Any, /) -> Any:
     """x where `condition` is true, y elsewhere; the three broadcast, and x and y promote.
 
-    The gradient of the branch not taken is zero.
+    The gradient of the branch not taken is zero, and stays zero where the branch's own derivative is infinite or nan:
+    ``where(x > 0, sqrt(x), 0)`` has gradient 0 at 0 (``gpugrad/branches.py`` says how far that reaches).
     Raises ShapeError if the shapes do not broadcast, DeviceError if the devices differ.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.where.html
     """
@@ -83,7 +89,10 @@ log2 = unary("log2", "Logarithm to base 2", x=lambda g, x: g / (x * math.log(2))
 log10 = unary("log10", "Logarithm to base 10", x=lambda g, x: g / (x * math.log(10)))
 logaddexp = binary(
     # Not 1 / (exp(y - x) + 1): its own derivative would be inf / inf for operands far apart.
-    "logaddexp", "log(exp(x) + exp(y))", x=lambda g, x, out: g * exp(x - out), y=lambda g, y, out: g * exp(y - out)
+    "logaddexp",
+    "log(exp(x) + exp(y))",
+    x=lambda g, x, out: g * exp(x - out),
+    y=lambda g, y, out: g * exp(y - out),
 )
 
 # Trigonometric and hyperbolic ---------------------------------------------------------------------------------------
@@ -196,7 +205,7 @@ def _clip_high(g: Any, x: Any, low: Any, high: Any) -> Any:
     return where(clipped > high, g, 0)
 
 
-@primitive(standard=True, x=_clip_x, low=_clip_low, high=_clip_high)
+@primitive(standard=True, elementwise=True, x=_clip_x, low=_clip_low, high=_clip_high)
 def _clip(x: Any, low: Any, high: Any, /) -> Any:
     return array_namespace(x).clip(x, low, high)
 

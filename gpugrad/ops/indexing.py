@@ -36,8 +36,10 @@ def _is_basic(key: Any) -> bool:
 
 
 def _spelled_out(key: Any) -> Any:
-    """An index of ints, slices and None with an Ellipsis for the axes that it leaves out: the standard demands it."""
+    """An index as the standard demands it: a mask alone, not in a tuple; else an Ellipsis for the axes that are left out."""
     parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) == 1 and hasattr(parts[0], "shape"):
+        return parts[0]
     return key if any(part is Ellipsis or hasattr(part, "shape") for part in parts) else (*parts, ...)
 
 

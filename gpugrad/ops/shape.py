@@ -232,7 +232,7 @@ def _part(g: Any, start: int, stop: int, axis: int | None, shape: tuple[int, ...
     return g[(slice(None),) * axis + (slice(start, stop), ...)]
 
 
-_PART = Rule("concat", "arrays", _part, ("start", "stop", "axis", "shape"), ())
+_PART = Rule("concat", "arrays", _part, ("start", "stop", "axis", "shape"), (), linear=True)
 
 
 def concat(arrays: Sequence[A], /, *, axis: int | None = 0) -> A:

@@ -6,8 +6,9 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.devices import move, parse
+from gpugrad.arrays.devices import is_on, move, parse
 from gpugrad.families import A, composite, primitive
+from gpugrad.tape import raw
 
 
 @primitive(x=lambda g, x_device: _to_device(g, x_device))
@@ -21,7 +22,10 @@ def to_device(x: A, device: Any, /) -> A:
 
     Raises DeviceError if the device is unknown or absent.
     """
-    out: A = _to_device(x, parse(device))
+    target = parse(device)
+    if is_on(raw(x), target):
+        return x
+    out: A = _to_device(x, target)
     return out
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
+from backends import NUMPY, Backend
 
 import gpugrad
 from gpugrad.families import REGISTRY
 from gpugrad.trees import leaves, map_leaves
-from backends import NUMPY, Backend
 
 HERE = object()
 """In place of an argument: the device of the backend under test."""

@@ -36,14 +36,34 @@ def _asarray(obj: Any, *, dtype: Any = None, copy: bool | None = None) -> Any:
 
 
 CASES = [
-    _created("zeros", call((2, 3)), call(4), call(()), call((0, 2)), call((2,), dtype=gg.int8), call((2,), dtype=gg.complex128)),
-    _created("ones", call((2, 3)), call(4), call(()), call((0, 2)), call((2,), dtype=gg.bool), call((2,), dtype=gg.float64)),
-    _created("full", call((2, 3), 1.5), call(4, 2), call((), True), call((2,), 1j), call((2,), 3, dtype=gg.float64), call((0,), 1.0)),
     _created(
-        "arange", call(5), call(2, 7), call(1.0, 2.0, 0.25), call(5, 0, -2), call(0), call(3, 1), call(4, dtype=gg.float64), call(1, 3, step=0.5),
+        "zeros", call((2, 3)), call(4), call(()), call((0, 2)), call((2,), dtype=gg.int8), call((2,), dtype=gg.complex128)
+    ),
+    _created("ones", call((2, 3)), call(4), call(()), call((0, 2)), call((2,), dtype=gg.bool), call((2,), dtype=gg.float64)),
+    _created(
+        "full", call((2, 3), 1.5), call(4, 2), call((), True), call((2,), 1j), call((2,), 3, dtype=gg.float64), call((0,), 1.0)
+    ),
+    _created(
+        "arange",
+        call(5),
+        call(2, 7),
+        call(1.0, 2.0, 0.25),
+        call(5, 0, -2),
+        call(0),
+        call(3, 1),
+        call(4, dtype=gg.float64),
+        call(1, 3, step=0.5),
         call(-3, dtype=gg.int32),
     ),
-    _created("linspace", call(0, 1, 5), call(1.0, -1.0, 3, endpoint=False), call(0, 1, 1), call(0, 1, 0), call(0, 1j, 3), call(0, 1, 3, dtype=gg.float64)),
+    _created(
+        "linspace",
+        call(0, 1, 5),
+        call(1.0, -1.0, 3, endpoint=False),
+        call(0, 1, 1),
+        call(0, 1, 0),
+        call(0, 1j, 3),
+        call(0, 1, 3, dtype=gg.float64),
+    ),
     _created("eye", call(3), call(2, 4), call(3, 2, k=-1), call(3, k=1, dtype=gg.int64), call(0)),
     Case("zeros_like", [call(real(2, 3)), call(real(), dtype=gg.int64), call(integers(0))], numpy.zeros_like, order=None),
     Case("ones_like", [call(real(2, 3)), call(real(), dtype=gg.complex64), call(integers(0))], numpy.ones_like, order=None),
@@ -56,7 +76,17 @@ CASES = [
     ),
     Case(
         "asarray",
-        [call(2), call(1.5), call(True), call([1, 2]), call([[1.0, 2.0], [3.0, 4.0]]), call([]), call([1, 2.5]), call([1j]), call(3, dtype=gg.float64)],
+        [
+            call(2),
+            call(1.5),
+            call(True),
+            call([1, 2]),
+            call([[1.0, 2.0], [3.0, 4.0]]),
+            call([]),
+            call([1, 2.5]),
+            call([1j]),
+            call(3, dtype=gg.float64),
+        ],
         _asarray,
         order=None,
         creates=True,
@@ -66,4 +96,4 @@ CASES = [
     # What `empty` holds is anybody's guess: the shape and dtype are tested in tests/ops/test_creation.py.
     Case("empty", [call((0, 2)), call(0, dtype=gg.int64)], _made("empty"), order=None, creates=True),
     Case("empty_like", [call(given([], "float32")), call(real(0, 3), dtype=gg.int8)], numpy.empty_like, order=None),
-]  # fmt: skip
+]

@@ -22,19 +22,46 @@ def _finfo(x: Any) -> Any:
 
 
 CASES = [
-    Case("astype", [call(real(2, 3), gg.float64), call(real(), gg.complex128), call(real(0), gg.float64, copy=False), call(integers(2), gg.float64)], _astype),
-    Case("astype", [call(fractional(3), gg.int64), call(real(2), gg.bool), call(booleans(3), gg.int8)], _astype, order=None, label="to integers"),
+    Case(
+        "astype",
+        [
+            call(real(2, 3), gg.float64),
+            call(real(), gg.complex128),
+            call(real(0), gg.float64, copy=False),
+            call(integers(2), gg.float64),
+        ],
+        _astype,
+    ),
+    Case(
+        "astype",
+        [call(fractional(3), gg.int64), call(real(2), gg.bool), call(booleans(3), gg.int8)],
+        _astype,
+        order=None,
+        label="to integers",
+    ),
     Case(
         "can_cast",
-        [call(gg.float32, gg.float64), call(gg.float64, gg.float32), call(gg.int64, gg.float64), call(real(2), gg.complex64), call(gg.uint8, gg.int8), call(gg.bool, gg.int8)],
+        [
+            call(gg.float32, gg.float64),
+            call(gg.float64, gg.float32),
+            call(gg.int64, gg.float64),
+            call(real(2), gg.complex64),
+            call(gg.uint8, gg.int8),
+            call(gg.bool, gg.int8),
+        ],
         lambda x, to: numpy.can_cast(getattr(x, "dtype", x), to),
         order=None,
     ),
     Case("finfo", [call(gg.float32), call(gg.complex128), call(real(2))], _finfo, order=None),
-    Case("iinfo", [call(gg.int8), call(gg.uint64), call(integers(2))], lambda x: numpy.iinfo(getattr(x, "dtype", x)), order=None),
+    Case(
+        "iinfo", [call(gg.int8), call(gg.uint64), call(integers(2))], lambda x: numpy.iinfo(getattr(x, "dtype", x)), order=None
+    ),
     Case(
         "isdtype",
-        [call(gg.float32, kind) for kind in (*_KINDS, gg.float32, gg.float64, ("bool", "numeric"), (gg.int8, "complex floating"))]
+        [
+            call(gg.float32, kind)
+            for kind in (*_KINDS, gg.float32, gg.float64, ("bool", "numeric"), (gg.int8, "complex floating"))
+        ]
         + [call(dtype, "integral") for dtype in (gg.uint8, gg.bool, gg.complex64)],
         numpy.isdtype,
         order=None,
@@ -42,10 +69,17 @@ CASES = [
     Case(
         "result_type",
         [
-            call(gg.float32, gg.float64), call(gg.int8, gg.uint8), call(real(2), gg.float32), call(gg.float32, 1.5), call(gg.int8, 3, 4),
-            call(gg.float32, 1j), call(real(), gg.complex64), call(gg.bool), call(integers(2), integers(3, dtype="int8")),
+            call(gg.float32, gg.float64),
+            call(gg.int8, gg.uint8),
+            call(real(2), gg.float32),
+            call(gg.float32, 1.5),
+            call(gg.int8, 3, 4),
+            call(gg.float32, 1j),
+            call(real(), gg.complex64),
+            call(gg.bool),
+            call(integers(2), integers(3, dtype="int8")),
         ],
         lambda *xs: numpy.result_type(*(x.dtype if isinstance(x, numpy.ndarray) else x for x in xs)),
         order=None,
     ),
-]  # fmt: skip
+]

@@ -7,10 +7,23 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.dtypes import numpy_dtype
 from cases.case import (
-    Case, Draw, above_one, booleans, call, complexes, distinct, fractional, given, integers, nonzero, positive, real, unit,
+    Case,
+    Draw,
+    above_one,
+    booleans,
+    call,
+    complexes,
+    distinct,
+    fractional,
+    given,
+    integers,
+    nonzero,
+    positive,
+    real,
+    unit,
 )  # fmt: skip
+from gpugrad.arrays.dtypes import numpy_dtype
 
 Domain = Callable[..., Draw]
 
@@ -23,9 +36,16 @@ def _unary(name: str, domain: Domain = real, reference: Any = None, **more: Any)
 def _binary(name: str, x: Domain = real, y: Domain = real, reference: Any = None, **more: Any) -> Case:
     """Equal shapes, broadcasting both ways, 0-d, empty; a Python number on either side."""
     calls = [
-        call(x(2, 3), y(2, 3)), call(x(3), y(2, 1)), call(x(4, 1), y(2, 1, 3)), call(x(), y(2)), call(x(), y()), call(x(0, 3), y(1, 3)),
-        call(x(2, 3), 1.5), call(0.75, y(3)), call(x(), 1.5),
-    ]  # fmt: skip
+        call(x(2, 3), y(2, 3)),
+        call(x(3), y(2, 1)),
+        call(x(4, 1), y(2, 1, 3)),
+        call(x(), y(2)),
+        call(x(), y()),
+        call(x(0, 3), y(1, 3)),
+        call(x(2, 3), 1.5),
+        call(0.75, y(3)),
+        call(x(), 1.5),
+    ]
     return Case(name, calls, reference or getattr(numpy, name), **more)
 
 
@@ -36,7 +56,13 @@ def _of_integers(name: str, **more: Any) -> Case:
 
 
 def _comparison(name: str, **more: Any) -> Case:
-    calls = [call(real(2, 3), real(3)), call(integers(3, 3), integers(3, 1)), call(real(4), 0.5), call(1, integers()), call(real(0), real(1))]
+    calls = [
+        call(real(2, 3), real(3)),
+        call(integers(3, 3), integers(3, 1)),
+        call(real(4), 0.5),
+        call(1, integers()),
+        call(real(0), real(1)),
+    ]
     return Case(name, calls, getattr(numpy, name), order=None, **more)
 
 
@@ -61,7 +87,13 @@ ARITHMETIC = [
     _binary("divide", y=nonzero, complex=True),
     _binary("floor_divide", x=fractional, y=lambda *shape: given(numpy.full(shape, -0.5)), order=0),
     _binary("remainder", x=fractional, y=lambda *shape: given(numpy.full(shape, -4.0))),
-    Case("floor_divide", [call(integers(2, 3), given([2, -3, 5])), call(integers(2), 3)], numpy.floor_divide, order=None, label="integers"),
+    Case(
+        "floor_divide",
+        [call(integers(2, 3), given([2, -3, 5])), call(integers(2), 3)],
+        numpy.floor_divide,
+        order=None,
+        label="integers",
+    ),
     _unary("negative", complex=True),
     _unary("positive", complex=True),
     _unary("reciprocal", nonzero, complex=True),
@@ -74,7 +106,7 @@ ARITHMETIC = [
         numpy.pow,
         label="whole exponents",
     ),
-]  # fmt: skip
+]
 
 EXPONENTIAL = [
     _unary("exp", complex=True),
@@ -126,23 +158,33 @@ SELECTION = [
     Case(
         "clip",
         [
-            call(distinct(3, 4), -0.5, 0.5), call(distinct(3, 4)), call(distinct(3, 4), -0.5), call(distinct(3, 4), None, 0.5),
-            call(distinct(), min=-0.7), call(distinct(4), max=given([0.1, -0.1, 0.4, -0.4])), call(distinct(0, 2), 0.0, 1.0),
-            call(distinct(2, 4), given([-0.5, -0.4, -0.35, -0.2]), given([[0.5], [0.1]])), call(integers(5), -1, 2),
+            call(distinct(3, 4), -0.5, 0.5),
+            call(distinct(3, 4)),
+            call(distinct(3, 4), -0.5),
+            call(distinct(3, 4), None, 0.5),
+            call(distinct(), min=-0.7),
+            call(distinct(4), max=given([0.1, -0.1, 0.4, -0.4])),
+            call(distinct(0, 2), 0.0, 1.0),
+            call(distinct(2, 4), given([-0.5, -0.4, -0.35, -0.2]), given([[0.5], [0.1]])),
+            call(integers(5), -1, 2),
         ],
         _clip,
     ),
     Case(
         "where",
         [
-            call(booleans(2, 3), real(2, 3), real(2, 3)), call(booleans(2, 1), real(3), real(2, 3)), call(booleans(), real(2), real(1)),
-            call(booleans(2, 3), real(3), 0.5), call(booleans(3), 0.5, real(2, 1)), call(booleans(0), real(0), real(1)),
+            call(booleans(2, 3), real(2, 3), real(2, 3)),
+            call(booleans(2, 1), real(3), real(2, 3)),
+            call(booleans(), real(2), real(1)),
+            call(booleans(2, 3), real(3), 0.5),
+            call(booleans(3), 0.5, real(2, 1)),
+            call(booleans(0), real(0), real(1)),
             call(booleans(4), integers(4), integers(4)),
         ],
         numpy.where,
         complex=True,
     ),
-]  # fmt: skip
+]
 
 CONSTANTS = [
     *map(_comparison, ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")),
@@ -151,8 +193,18 @@ CONSTANTS = [
     Case("logical_not", [call(booleans(2, 3)), call(booleans())], numpy.logical_not, order=None),
     *map(_of_integers, ("bitwise_and", "bitwise_or", "bitwise_xor")),
     Case("bitwise_invert", [call(integers(2, 3)), call(booleans(3))], numpy.bitwise_invert, order=None),
-    Case("bitwise_left_shift", [call(integers(2, 3), integers(3, low=0)), call(integers(3), 2)], numpy.bitwise_left_shift, order=None),
-    Case("bitwise_right_shift", [call(integers(2, 3), integers(3, low=0)), call(integers(3), 2)], numpy.bitwise_right_shift, order=None),
+    Case(
+        "bitwise_left_shift",
+        [call(integers(2, 3), integers(3, low=0)), call(integers(3), 2)],
+        numpy.bitwise_left_shift,
+        order=None,
+    ),
+    Case(
+        "bitwise_right_shift",
+        [call(integers(2, 3), integers(3, low=0)), call(integers(3), 2)],
+        numpy.bitwise_right_shift,
+        order=None,
+    ),
 ]
 
 
@@ -164,7 +216,11 @@ def _as_kind(x: Any, complex: bool) -> Any:
 
 
 INTERNAL = [
-    Case("astype_like", [call(real(2, 3), True), call(complexes(2, 3), False), call(complexes(3), True), call(real(), False)], _as_kind),
+    Case(
+        "astype_like",
+        [call(real(2, 3), True), call(complexes(2, 3), False), call(complexes(3), True), call(real(), False)],
+        _as_kind,
+    ),
 ]
 
 CASES = [*ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *SIGNS_AND_ROUNDING, *SELECTION, *CONSTANTS, *INTERNAL]

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy
 
-from gpugrad.ops.indexing import getitem, put, raw_key, scatter_add
-
 from cases.case import Case, call, given, integers, real
+from gpugrad.ops.indexing import getitem, put, raw_key, scatter_add
 
 MASK = given([[True, False, True], [False, False, True]])
 REPEATED = given([0, 2, 2, -1, 0])
@@ -34,9 +33,18 @@ CASES = [
     Case(
         "getitem",
         [
-            call(real(4), 1), call(real(4), -2), call(real(2, 3), (1, slice(None, None, -1))), call(real(2, 3), (..., 0)),
-            call(real(5), slice(3, 0, -2)), call(real(2, 3), (slice(None), None, slice(1, 3))), call(real(2, 3), MASK), call(real(), ()),
-            call(real(2, 3), ...), call(real(4), slice(2, 2)), call(real(3), (REPEATED,)), call(real(), given(True)),
+            call(real(4), 1),
+            call(real(4), -2),
+            call(real(2, 3), (1, slice(None, None, -1))),
+            call(real(2, 3), (..., 0)),
+            call(real(5), slice(3, 0, -2)),
+            call(real(2, 3), (slice(None), None, slice(1, 3))),
+            call(real(2, 3), MASK),
+            call(real(), ()),
+            call(real(2, 3), ...),
+            call(real(4), slice(2, 2)),
+            call(real(3), (REPEATED,)),
+            call(real(), given(True)),
         ],
         _getitem,
         complex=True,
@@ -45,9 +53,18 @@ CASES = [
     Case(
         "put",
         [
-            call(real(4), real(), 1), call(real(4), 2.5, slice(None, None, 2)), call(real(2, 3), real(3), (1, slice(None, None, -1))),
-            call(real(2, 3), real(1), (..., 0)), call(real(2, 3), real(), MASK), call(real(2, 3), real(2, 1), ...), call(real(), real(), ()),
-            call(real(2, 3), 0.0, (0, 1)), call(integers(3), 2, 1), call(real(4), real(5), REPEATED), call(real(3, 2), real(), (REPEATED, 1)),
+            call(real(4), real(), 1),
+            call(real(4), 2.5, slice(None, None, 2)),
+            call(real(2, 3), real(3), (1, slice(None, None, -1))),
+            call(real(2, 3), real(1), (..., 0)),
+            call(real(2, 3), real(), MASK),
+            call(real(2, 3), real(3), (MASK,)),
+            call(real(2, 3), real(2, 1), ...),
+            call(real(), real(), ()),
+            call(real(2, 3), 0.0, (0, 1)),
+            call(integers(3), 2, 1),
+            call(real(4), real(5), REPEATED),
+            call(real(3, 2), real(), (REPEATED, 1)),
         ],
         _put,
         complex=True,
@@ -56,8 +73,11 @@ CASES = [
     Case(
         "scatter_add",
         [
-            call(real(5), (REPEATED,), (3,), False), call(real(2), 1, (3, 2), True), call(real(), (0, 1), (2, 3), True),
-            call(real(2), slice(None, None, -2), (4,), True), call(real(0), given([], "int64"), (3,), False),
+            call(real(5), (REPEATED,), (3,), False),
+            call(real(2), 1, (3, 2), True),
+            call(real(), (0, 1), (2, 3), True),
+            call(real(2), slice(None, None, -2), (4,), True),
+            call(real(0), given([], "int64"), (3,), False),
         ],
         _scatter_add,
         complex=True,
@@ -66,8 +86,11 @@ CASES = [
     Case(
         "take",
         [
-            call(real(3), REPEATED), call(real(2, 3), REPEATED, axis=1), call(real(3, 2), given([2, 0]), axis=-2),
-            call(real(2, 3), given([], "int64"), axis=0), call(real(2, 3, 2), given([0, 1, 1], "int32"), axis=1),
+            call(real(3), REPEATED),
+            call(real(2, 3), REPEATED, axis=1),
+            call(real(3, 2), given([2, 0]), axis=-2),
+            call(real(2, 3), given([], "int64"), axis=0),
+            call(real(2, 3, 2), given([0, 1, 1], "int32"), axis=1),
         ],
         numpy.take,
         complex=True,
@@ -75,8 +98,11 @@ CASES = [
     Case(
         "take_along_axis",
         [
-            call(real(2, 3), given([[0, 0, 2], [1, -1, 1]])), call(real(3, 2), given([[2, 0], [2, 1]]), axis=0),
-            call(real(4), given([3, 3, -4]), axis=-1), call(real(2, 3), given([[1], [2]]), axis=1), call(real(2, 3), given([[0, 1]]), axis=-1),
+            call(real(2, 3), given([[0, 0, 2], [1, -1, 1]])),
+            call(real(3, 2), given([[2, 0], [2, 1]]), axis=0),
+            call(real(4), given([3, 3, -4]), axis=-1),
+            call(real(2, 3), given([[1], [2]]), axis=1),
+            call(real(2, 3), given([[0, 1]]), axis=-1),
         ],
         numpy.take_along_axis,
         complex=True,
@@ -84,10 +110,16 @@ CASES = [
     Case(
         "repeat",
         [
-            call(real(2, 3), 2), call(real(2, 3), 2, axis=0), call(real(3), given([0, 2, 1])), call(real(2, 3), given([1, 0, 3]), axis=-1),
-            call(real(3), 0), call(real(), 3), call(real(2, 2), given([2]), axis=1), call(real(0), 2),
+            call(real(2, 3), 2),
+            call(real(2, 3), 2, axis=0),
+            call(real(3), given([0, 2, 1])),
+            call(real(2, 3), given([1, 0, 3]), axis=-1),
+            call(real(3), 0),
+            call(real(), 3),
+            call(real(2, 2), given([2]), axis=1),
+            call(real(0), 2),
         ],
         numpy.repeat,
         complex=True,
     ),
-]  # fmt: skip
+]

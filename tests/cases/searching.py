@@ -9,7 +9,9 @@ import numpy
 from cases.case import Case, booleans, call, distinct, given, integers, real
 
 # numpy.unique_values does not sort.
-_UNIQUE = {name: getattr(numpy, name) for name in ("unique_all", "unique_counts", "unique_inverse")} | {"unique_values": numpy.unique}
+_UNIQUE = {name: getattr(numpy, name) for name in ("unique_all", "unique_counts", "unique_inverse")} | {
+    "unique_values": numpy.unique
+}
 TIES = given([[3, 1, 3, 2], [1, 1, 2, 1]])
 
 
@@ -27,14 +29,28 @@ def _sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool =
 
 def _sorting(name: str, reference: Any, order: int | None) -> Case:
     calls = [
-        call(distinct(5)), call(distinct(3, 4), axis=0), call(distinct(2, 3, 2), axis=-2, descending=True), call(distinct(2, 3), descending=True),
-        call(distinct(4), stable=False), call(distinct(2, 0)), call(distinct(0, 2)), call(TIES), call(TIES, descending=True), call(TIES, axis=0),
-    ]  # fmt: skip
+        call(distinct(5)),
+        call(distinct(3, 4), axis=0),
+        call(distinct(2, 3, 2), axis=-2, descending=True),
+        call(distinct(2, 3), descending=True),
+        call(distinct(4), stable=False),
+        call(distinct(2, 0)),
+        call(distinct(0, 2)),
+        call(TIES),
+        call(TIES, descending=True),
+        call(TIES, axis=0),
+    ]
     return Case(name, calls, reference, order=order)
 
 
 def _arg(name: str) -> Case:
-    calls = [call(distinct(2, 3)), call(distinct(2, 3), axis=0), call(distinct(2, 3), axis=-1, keepdims=True), call(TIES), call(TIES, axis=1)]
+    calls = [
+        call(distinct(2, 3)),
+        call(distinct(2, 3), axis=0),
+        call(distinct(2, 3), axis=-1, keepdims=True),
+        call(TIES),
+        call(TIES, axis=1),
+    ]
     return Case(name, calls, getattr(numpy, name), order=None)
 
 
@@ -56,19 +72,32 @@ CASES = [
     Case(
         "searchsorted",
         [
-            call(given([1.0, 2.0, 2.0, 4.0]), real(2, 3)), call(given([1, 2, 2, 4]), given([2, 0, 9]), side="right"),
-            call(given([4, 1, 2]), given([1, 3]), sorter=given([1, 2, 0])), call(given([1.0, 2.0]), given(1.5)),
+            call(given([1.0, 2.0, 2.0, 4.0]), real(2, 3)),
+            call(given([1, 2, 2, 4]), given([2, 0, 9]), side="right"),
+            call(given([4, 1, 2]), given([1, 3]), sorter=given([1, 2, 0])),
+            call(given([1.0, 2.0]), given(1.5)),
         ],
         numpy.searchsorted,
         order=None,
     ),
-    Case("nonzero", [call(booleans(2, 3)), call(integers(5)), call(given([0.0, 1.5])), call(booleans(0))], numpy.nonzero, order=None),
+    Case(
+        "nonzero",
+        [call(booleans(2, 3)), call(integers(5)), call(given([0.0, 1.5])), call(booleans(0))],
+        numpy.nonzero,
+        order=None,
+    ),
     *map(_unique, _UNIQUE),
     *map(_with_values, _UNIQUE),
     Case(
         "isin",
-        [call(integers(2, 3), integers(3)), call(integers(4), given([1, 2]), invert=True), call(integers(3), 2), call(2, integers(3)), call(integers(0), integers(2))],
+        [
+            call(integers(2, 3), integers(3)),
+            call(integers(4), given([1, 2]), invert=True),
+            call(integers(3), 2),
+            call(2, integers(3)),
+            call(integers(0), integers(2)),
+        ],
         numpy.isin,
         order=None,
     ),
-]  # fmt: skip
+]

@@ -68,7 +68,10 @@ def test_where_broadcasts_three_ways(backend: Backend, shapes: Any, seed: int) -
     numpy.testing.assert_allclose(backend.to_numpy(two.grad.array), summed_to(weights * ~chosen, shape2), atol=1e-12)
 
 
-@given(shapes=hnp.mutually_broadcastable_shapes(signature="(n,k),(k,m)->(n,m)", max_dims=2, max_side=3, min_side=0), seed=st.integers(0, 99))
+@given(
+    shapes=hnp.mutually_broadcastable_shapes(signature="(n,k),(k,m)->(n,m)", max_dims=2, max_side=3, min_side=0),
+    seed=st.integers(0, 99),
+)
 def test_matmul_broadcasts_stacks(backend: Backend, shapes: Any, seed: int) -> None:
     (shape1, shape2), result_shape = shapes
     x, y, weights = draws(seed, shape1, shape2, result_shape)
@@ -77,7 +80,10 @@ def test_matmul_broadcasts_stacks(backend: Backend, shapes: Any, seed: int) -> N
     assert out.shape == result_shape
     numpy.testing.assert_allclose(backend.to_numpy(out.array), x @ y)
     out.backward(gg.asarray(backend.asarray(weights)))
-    of_x, of_y = weights @ numpy.broadcast_to(y, (*result_shape[:-2], *shape2[-2:])).mT, numpy.broadcast_to(x, (*result_shape[:-2], *shape1[-2:])).mT @ weights
+    of_x, of_y = (
+        weights @ numpy.broadcast_to(y, (*result_shape[:-2], *shape2[-2:])).mT,
+        numpy.broadcast_to(x, (*result_shape[:-2], *shape1[-2:])).mT @ weights,
+    )
     numpy.testing.assert_allclose(backend.to_numpy(one.grad.array), summed_to(of_x, shape1), atol=1e-12)
     numpy.testing.assert_allclose(backend.to_numpy(two.grad.array), summed_to(of_y, shape2), atol=1e-12)
 

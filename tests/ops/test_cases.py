@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy
 import pytest
+from backends import NUMPY, Backend
+from cases import CASES
+from cases.case import Case, Example, examples
 
 import gpugrad as gg
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.testing import check_grads
 from gpugrad.trees import leaves, map_leaves
-from backends import NUMPY, Backend
-from cases import CASES
-from cases.case import Case, Example, examples
 
 MATHS = [case for case in CASES if not case.creates]
 DIFFERENTIABLE = [e for e in examples([c for c in CASES if c.order is not None]) if e.call.differentiable]

@@ -53,7 +53,12 @@ def indexed(draw: Any) -> tuple[Any, Any]:
     """An array of distinct numbers and a key for it."""
     shape = draw(SHAPES)
     whole = hnp.arrays(bool, shape)
-    kinds = st.one_of(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True), advanced_keys(shape), whole, hnp.integer_array_indices(shape))
+    kinds = st.one_of(
+        hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True),
+        advanced_keys(shape),
+        whole,
+        hnp.integer_array_indices(shape),
+    )
     return numpy.arange(1.0, 1 + numpy.prod(shape)).reshape(shape), draw(kinds)
 
 
@@ -179,7 +184,9 @@ def test_indices_out_of_range_are_named(name: str) -> None:
 
 
 def test_repeats_that_do_not_fit_are_named() -> None:
-    with pytest.raises(gg.ShapeError, match=r"repeat: got repeats of shape \(2,\), expected \(3,\), one for each element of axis 0"):
+    with pytest.raises(
+        gg.ShapeError, match=r"repeat: got repeats of shape \(2,\), expected \(3,\), one for each element of axis 0"
+    ):
         gg.repeat(gg.ones(3), gg.asarray([1, 2]))
     with pytest.raises(gg.ShapeError, match="repeat: repeats is -1, expected 0 or more"):
         gg.repeat(gg.ones(3), -1)

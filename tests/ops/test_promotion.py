@@ -43,13 +43,20 @@ def test_arrays_promote_as_in_numpy(one: str, two: str, op: str) -> None:
 @given(one=st.sampled_from(STANDARD), two=st.sampled_from(STANDARD))
 def test_result_type_agrees_with_the_standard_where_that_decides(one: str, two: str) -> None:
     try:
-        expected = str(STRICT.asarray(ones(one)).__array_namespace__().result_type(STRICT.asarray(ones(one)), STRICT.asarray(ones(two))))
+        expected = str(
+            STRICT.asarray(ones(one)).__array_namespace__().result_type(STRICT.asarray(ones(one)), STRICT.asarray(ones(two)))
+        )
     except TypeError:
         assume(False)
     assert gg.result_type(getattr(gg, one), getattr(gg, two)).name == expected.rpartition(".")[2]
 
 
-@given(dtype=inexact, value=number, order=st.permutations([0, 1]), op=st.sampled_from(["add", "multiply", "divide", "pow", "subtract"]))
+@given(
+    dtype=inexact,
+    value=number,
+    order=st.permutations([0, 1]),
+    op=st.sampled_from(["add", "multiply", "divide", "pow", "subtract"]),
+)
 def test_python_numbers_do_not_widen(dtype: str, value: Any, order: list[int], op: str) -> None:
     x = gg.tensor(ones(dtype), requires_grad=True)
     operands: list[Any] = [x, value]

@@ -49,6 +49,8 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
             "(out_features, in_features): the last axes must be equal"
         )
     if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != w_shape[0]):
-        raise ShapeError(f"linear: got bias {tuple(bias.shape)} and weight {tuple(w_shape)}, expected bias ({w_shape[0]},), one per output")
+        raise ShapeError(
+            f"linear: got bias {tuple(bias.shape)} and weight {tuple(w_shape)}, expected bias ({w_shape[0]},), one per output"
+        )
     out: A = _linear(input, weight, bias)
     return out

@@ -7,17 +7,21 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.devices import Device, device_of, to_numpy
-from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.devices import Device, device_of
+from gpugrad.arrays.dtypes import int64, numpy_dtype
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
 from gpugrad.nn.functional.softmax import log_softmax, softmax, softmax_vjp
+from gpugrad.ops.creation import ones_like
 from gpugrad.ops.dtypes import astype
-from gpugrad.ops.elementwise import logical_and, logical_or, square, where
+from gpugrad.ops.elementwise import add, divide, logical_and, logical_or, multiply, square, subtract, where
 from gpugrad.ops.indexing import take, take_along_axis
-from gpugrad.ops.reduction import mean, sum
+from gpugrad.ops.reduction import any, max, mean, min, sum
 from gpugrad.ops.shape import expand_dims, moveaxis, reshape
 from gpugrad.tape import raw
+
+# Where one operand may be a raw array and the other a Tensor, functions stand in place of operators: an array library's operator
+# may refuse a Tensor before the Tensor is asked.
 
 # From log-probabilities (N, C) and labels (N,): written in ops, differentiable in all but the labels --------------------
 
@@ -29,24 +33,22 @@ def _labels(target: Any, classes: int, ignore_index: int) -> tuple[Any, Any, Any
     return kept, where(logical_and(kept, target < classes), target, 0), bad
 
 
-def _nll(
-    logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float = 0.0
-) -> Any:
+def _nll(logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float = 0.0) -> Any:
     """The loss of nll_loss; with label smoothing, that of cross_entropy."""
     classes = logp.shape[1]
     kept, safe, bad = _labels(target, classes, ignore_index)
     losses = -take_along_axis(logp, expand_dims(safe, 1), axis=1)[:, 0]
     counts = astype(kept, logp.dtype)
     if weight is not None:
-        counts = counts * take(weight, safe, axis=0)
-        losses = losses * take(weight, safe, axis=0)
+        counts = multiply(counts, take(weight, safe, axis=0))
+        losses = multiply(losses, take(weight, safe, axis=0))
     if label_smoothing:
-        everywhere = -sum(logp if weight is None else logp * weight, axis=1)
-        losses = (1 - label_smoothing) * losses + label_smoothing / classes * everywhere
+        everywhere = -sum(logp if weight is None else multiply(logp, weight), axis=1)
+        losses = add((1 - label_smoothing) * losses, label_smoothing / classes * everywhere)
     losses = where(bad, math.nan, where(kept, losses, 0))
     if reduction == "none":
         return losses
-    return sum(losses) / sum(counts) if reduction == "mean" else sum(losses)
+    return divide(sum(losses), sum(counts)) if reduction == "mean" else sum(losses)
 
 
 # cross_entropy of labels without weights, as one op ----------------------------------------------------------------------
@@ -62,7 +64,7 @@ def _scale(gradient: Any, x: Any, target: Any, ignore_index: int, reduction: str
 
 def _gradient_rule(h: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     per_unit = _cross_entropy_gradient(
-        1.0, x, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        ones_like(x[:, 0]), x, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
     )
     return sum(h * per_unit, axis=1)
 
@@ -75,7 +77,7 @@ def _gradient_x_rule(h: Any, gradient: Any, x: Any, target: Any, ignore_index: i
 def _cross_entropy_gradient(
     gradient: Any, x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
-    """gradient * (softmax(x) - smoothed one-hot labels), zero for ignored labels; `gradient` is a number, () or (N,)."""
+    """gradient * (softmax(x) - smoothed one-hot labels), zero for ignored labels; `gradient` is () or (N,)."""
     classes = x.shape[1]
     labels = raw(target)
     numbers = array_namespace(labels).arange(classes, device=getattr(labels, "device", None))
@@ -84,9 +86,7 @@ def _cross_entropy_gradient(
     return (softmax(x, 1) - expected) * _scale(gradient, x, target, ignore_index, reduction)
 
 
-def _cross_entropy_rule(
-    g: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float
-) -> Any:
+def _cross_entropy_rule(g: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     return _cross_entropy_gradient(
         g, x, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
     )
@@ -172,8 +172,10 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
             f"mse_loss: got input {shape} and target {tuple(target.shape)}, expected equal shapes; reshape or broadcast one first"
         )
     if reduction == "mean" and 0 in shape:
-        raise ShapeError(f"mse_loss: the input of shape {shape} is empty and has no mean; skip empty batches, or use reduction='sum'")
-    losses = square(input - target)
+        raise ShapeError(
+            f"mse_loss: the input of shape {shape} is empty and has no mean; skip empty batches, or use reduction='sum'"
+        )
+    losses = square(subtract(input, target))
     return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
 
 
@@ -185,16 +187,14 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, la
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
-        target = target * reshape(weight, (classes,) + (1,) * (len(shape) - axis - 1))
-    losses = -sum(log_softmax(input, axis) * target, axis=axis)
+        target = multiply(target, reshape(weight, (classes,) + (1,) * (len(shape) - axis - 1)))
+    losses = -sum(multiply(log_softmax(input, axis), target), axis=axis)
     if reduction == "mean" and 0 in losses.shape:
         raise ShapeError(_empty("cross_entropy", shape))
     return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
 
 
-def _rows(
-    input: Any, target: Any, reduction: str, ignore_index: int, name: str
-) -> tuple[Any, Any, tuple[int, ...] | None]:
+def _rows(input: Any, target: Any, reduction: str, ignore_index: int, name: str) -> tuple[Any, Any, tuple[int, ...] | None]:
     """The operands as (N, C) and (N,), and the shape that single losses take if it is another; all checked."""
     if not hasattr(target, "shape"):
         raise DTypeError(f"{name}: the target is {type(target).__name__}, expected a Tensor or an array of class labels")
@@ -208,9 +208,12 @@ def _rows(
             else f"{name}: got input of shape (), expected (C,), (N, C) or (N, C, d1, ...)"
         )
     if numpy_dtype(target.dtype).kind not in "iu":
-        raise DTypeError(f"{name}: got class labels of dtype {target.dtype}, expected integers; convert them with .astype(gg.int64)")
+        raise DTypeError(
+            f"{name}: got class labels of dtype {target.dtype}, expected integers; convert them with .astype(gg.int64)"
+        )
     if reduction == "mean" and 0 in labels:
         raise ShapeError(_empty(name, given))
+    target = astype(target, int64, copy=False)  # any ignore_index and any number of classes fits, which uint8 would not do
     _check_labels(raw(target), given[0 if len(given) == 1 else 1], ignore_index, name)
     if len(given) == 2:
         return input, target, None
@@ -223,16 +226,16 @@ def _rows(
 
 def _check_labels(target: Any, classes: int, ignore_index: int, name: str) -> None:
     """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for."""
-    where_ = device_of(target)
-    if isinstance(where_, Device) and where_.type == "cuda":
+    device = device_of(target)
+    if isinstance(device, Device) and device.type == "cuda":
         return
-    labels = to_numpy(target)
-    if labels.size == 0 or (labels.max() < classes and labels.min() >= 0):
+    if 0 in target.shape or (max(target) < classes and min(target) >= 0):
         return
-    bad = labels[((labels < 0) | (labels >= classes)) & (labels != ignore_index)]
-    if bad.size:
+    bad = logical_and(target != ignore_index, logical_or(target < 0, target >= classes))
+    if any(bad):
         raise IndexingError(
-            f"{name}: label {bad[0]} is out of range for {classes} classes, expected 0 to {classes - 1} (or ignore_index={ignore_index})"
+            f"{name}: label {int(target[bad][0])} is out of range for {classes} classes, expected 0 to {classes - 1} "
+            f"(or ignore_index={ignore_index})"
         )
 
 

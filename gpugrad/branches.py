@@ -1,0 +1,54 @@
+"""Masked branches: a gradient that is zero because a branch was not taken stays zero.
+
+In ``where(x > 0, sqrt(x), 0)`` no gradient flows to the branch that was not taken. Multiplied by the derivative of sqrt, which
+is infinite at 0, that zero would become nan, as it does in other libraries. So the sweep remembers where a gradient is live:
+``where`` starts such a mask, and it travels with the gradient through
+
+- elementwise ops, where what is not live is set to zero after the rule;
+- ops whose rule keeps no data (reshape, sum, indexing, broadcasting, concat, ...), whose rule is applied to the mask itself.
+
+At any other op (a matrix product, a softmax) it ends: there a zero times an infinity is a nan as ever. Where several gradients
+meet, an element is live if it is in any of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import logical_and, logical_or, not_equal, where
+from gpugrad.ops.reduction import any as any_of
+from gpugrad.ops.shape import broadcast_to
+from gpugrad.tape import Rule, raw
+
+
+def follow(rule: Rule, residuals: tuple[Any, ...], gradient: Any, live: Any) -> tuple[Any, Any]:
+    """The gradient that a rule returned, with zeros where it is not live, and the mask that goes on with it, or None."""
+    if rule.elementwise:
+        if live is not None and not rule.linear:
+            gradient = where(live, gradient, 0)
+        if rule.branch is not None:
+            named = dict(zip(rule.residuals, map(raw, residuals), strict=True))
+            taken = rule.branch(*(named[name] for name in rule.residuals))
+            live = taken if live is None else logical_and(live, taken)
+        return gradient, live
+    if rule.linear and live is not None and gradient is not None:
+        reached = rule.function(astype(live, raw(gradient).dtype), *map(raw, residuals))
+        return gradient, not_equal(reached, 0)
+    return gradient, None
+
+
+def narrowed(live: Any, given: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The mask of a gradient of shape `given` that is summed to `shape`: live where any summand is."""
+    live = broadcast_to(live, given)
+    if given == shape:
+        return live
+    new = len(given) - len(shape)
+    live = any_of(live, axis=tuple(range(new))) if new else live
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and given[new + i] != 1)
+    return any_of(live, axis=stretched, keepdims=True) if stretched else live
+
+
+def joined(one: Any, other: Any) -> Any:
+    """The mask of the sum of two gradients; None, live everywhere, if either has none."""
+    return None if one is None or other is None else logical_or(one, other)

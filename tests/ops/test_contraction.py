@@ -1,0 +1,53 @@
+"""What products and einsum refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+import gpugrad as gg
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "matmul": (lambda: gg.ones((2, 3)) @ gg.ones((2, 3)), r"matmul: got float32 \(2, 3\) and float32 \(2, 3\)"),
+    "matmul of scalars": (lambda: gg.matmul(gg.ones(()), gg.ones(2)), r"matmul: got float32 \(\) and float32 \(2,\)"),
+    "vecdot": (
+        lambda: gg.vecdot(gg.ones(2), gg.ones(3)),
+        r"vecdot: got shapes \(2,\) and \(3,\): the sizes along axis -1, 2 and 3, must be equal",
+    ),
+    "tensordot": (
+        lambda: gg.tensordot(gg.ones((2, 3)), gg.ones((2, 3)), axes=1),
+        r"tensordot: shapes \(2, 3\) and \(2, 3\) with axes \(1,\) and \(0,\): the paired sizes \[3\] and \[2\] must be equal",
+    ),
+    "tensordot axes": (
+        lambda: gg.tensordot(gg.ones(2), gg.ones(2), axes=2),
+        r"tensordot: axes is 2, expected 0 to the smaller number",
+    ),
+    "einsum count": (lambda: gg.einsum("i,i", gg.ones(2)), "einsum: 'i,i' names 2 operands, but 1 were given"),
+    "einsum axes": (lambda: gg.einsum("ij", gg.ones(2)), r"einsum: 'ij' of 'ij' does not fit operand 0 of shape \(2,\)"),
+    "einsum sizes": (lambda: gg.einsum("i,i", gg.ones(2), gg.ones(3)), "einsum: in 'i,i' axis 'i' has sizes 2 and 3"),
+    "einsum result": (lambda: gg.einsum("i->j", gg.ones(2)), "einsum: the result of 'i->j' must name each of its axes once"),
+    "einsum letters": (lambda: gg.einsum("i;j", gg.ones(2)), "einsum: 'i;j' may only contain letters"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_shapes_that_do_not_fit_are_named(name: str) -> None:
+    function, message = REFUSED[name]
+    with pytest.raises(gg.ShapeError, match=message):
+        function()
+
+
+def test_vecdot_conjugates_its_first_operand() -> None:
+    x, y = numpy.asarray([1 + 2j, 3j]), numpy.asarray([2 - 1j, 1 + 1j])
+    assert gg.vecdot(gg.asarray(x), gg.asarray(y)).item() == numpy.vdot(x, y)
+
+
+@pytest.mark.parametrize("dtype", [gg.float32, gg.float16])
+def test_products_keep_their_dtype(dtype: Any) -> None:
+    x, y = gg.tensor(numpy.ones((2, 3), dtype), requires_grad=True), gg.tensor(numpy.ones((3, 2), dtype), requires_grad=True)
+    out = gg.einsum("ij,jk->ik", x, y) + x @ y
+    gg.sum(out).backward()
+    assert (out.dtype, x.grad.dtype, y.grad.dtype) == (dtype,) * 3
