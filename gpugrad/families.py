@@ -39,7 +39,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.devices import device_of
+from gpugrad.arrays.devices import place_of
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import GENERATED, examine
@@ -121,7 +121,7 @@ def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, Grad
         "DTypeError for a dtype that it does not take.\n"
         f"Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.{name}.html"
     )
-    return primitive(standard=True, elementwise=True, **rules)(definition)
+    return _declare(definition, rules, True, True, {})
 
 
 def primitive(
@@ -140,38 +140,52 @@ def primitive(
     """
 
     def declare(definition: Function) -> Function:
-        name = definition.__name__.lstrip("_")
-        signature = inspect.signature(definition)
-        operands = tuple(rules)
-        kernels = Kernels(name, definition, standard)
-        scope: dict[str, Any] = {"kernels": kernels, "combined": kernels.combined, "op": name}
-        keeps: list[tuple[str, tuple[str, ...]]] = []
-        data = {"out", *(operand for operand, function in rules.items() if function is not None)}
-        for operand, function in rules.items():
-            if function is not None:
-                residuals = tuple(inspect.signature(function).parameters)[1:]
-                scope[f"{operand}_rule"] = Rule(
-                    name, operand, function, residuals, operands,
-                    elementwise=elementwise, linear=data.isdisjoint(residuals), branch=(branches or {}).get(operand),
-                )  # fmt: skip
-                keeps.append((operand, residuals))
-        wrapper = _compile(_parameters(signature), operands, tuple(keeps), _call(signature, operands), name)(scope)
-        functools.update_wrapper(wrapper, definition)
-        wrapper.kernels = kernels
-        wrapper.definition = definition
-        REGISTRY[name] = wrapper
-        return wrapper
+        return _declare(definition, rules, standard, elementwise, branches or {})
 
     return declare
 
 
-def fused(**rules: GradientRule) -> Callable[[Function], Function]:
+def fused(*, elementwise: bool = False, **rules: GradientRule) -> Callable[[Function], Function]:
     """Make a function written in gpugrad's ops one op with rules of its own; `rules` as in :func:`primitive`.
 
     The definition is the truth: it runs on the raw arrays of every backend. Faster kernels for some array types are spelled
     in ``arrays/numpy.py`` and ``arrays/cupy.py`` under the op's name, and held to the definition by the tests.
     """
-    return primitive(standard=False, **rules)
+
+    def declare(definition: Function) -> Function:
+        return _declare(definition, rules, False, elementwise, {})
+
+    return declare
+
+
+def _declare(
+    definition: Function,
+    rules: Mapping[str, GradientRule],
+    standard: bool,
+    elementwise: bool,
+    branches: Mapping[str, Callable[..., Any]],
+) -> Function:
+    name = definition.__name__.lstrip("_")
+    signature = inspect.signature(definition)
+    operands = tuple(rules)
+    kernels = Kernels(name, definition, standard)
+    scope: dict[str, Any] = {"kernels": kernels, "combined": kernels.combined, "op": name}
+    keeps: list[tuple[str, tuple[str, ...]]] = []
+    data = {"out", *(operand for operand, function in rules.items() if function is not None)}
+    for operand, function in rules.items():
+        if function is not None:
+            residuals = tuple(inspect.signature(function).parameters)[1:]
+            scope[f"{operand}_rule"] = Rule(
+                name, operand, function, residuals, operands,
+                elementwise=elementwise, linear=data.isdisjoint(residuals), branch=branches.get(operand),
+            )  # fmt: skip
+            keeps.append((operand, residuals))
+    wrapper = _compile(_parameters(signature), operands, tuple(keeps), _call(signature, operands), name)(scope)
+    functools.update_wrapper(wrapper, definition)
+    wrapper.kernels = kernels
+    wrapper.definition = definition
+    REGISTRY[name] = wrapper
+    return wrapper
 
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
@@ -216,12 +230,16 @@ def _factory(
 ) -> Callable[..., Any]:
     rules = [f"{operand}_rule" for operand, _ in keeps]
     wrapper = _source(parameters, operands, keeps, call)
-    source = f"def factory(op, kernels, combined{''.join(', ' + rule for rule in rules)}):\n" + _indent(wrapper) + "\n    return wrapper"
+    source = (
+        f"def factory(op, kernels, combined{''.join(', ' + rule for rule in rules)}):\n"
+        + _indent(wrapper)
+        + "\n    return wrapper"
+    )
     file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
         "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine,
-        "device_of": device_of,
+        "place_of": place_of,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
     factory: Callable[..., Any] = scope["factory"]
@@ -295,7 +313,7 @@ def _residual(name: str) -> str:
     """What the tape keeps for a parameter of a rule, as source."""
     if name.endswith("_shape"):
         return f"{name.removesuffix('_shape')}.shape"
-    return f"device_of({name.removesuffix('_device')})" if name.endswith("_device") else name
+    return f"place_of({name.removesuffix('_device')})" if name.endswith("_device") else name
 
 
 def _indent(text: str) -> str:

@@ -52,6 +52,10 @@ def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tenso
     content = file.read_bytes()
     try:
         arrays = safetensors.numpy.load(content)
+    except KeyError as error:
+        raise FileFormatError(
+            f"load: {file} holds arrays of dtype {error}, which NumPy lacks; convert them to float32 first"
+        ) from None
     except (safetensors.SafetensorError, ValueError) as error:
         raise FileFormatError(f"load: {file} is not a whole safetensors file of {len(content)} bytes: {error}") from None
     where = parse(device)

@@ -19,8 +19,8 @@ _flags: ContextVar[int] = ContextVar("gpugrad_flags", default=RECORD)
 flags: Callable[[], int] = _flags.get
 
 
-# What the flags were before each `with` block that is open in this context, outermost first.
-_before: ContextVar[tuple[int, ...]] = ContextVar("gpugrad_flags_before", default=())
+# What the flags were before each `with` block that is open in this context: (the blocks around it, flags), innermost first.
+_before: ContextVar[tuple[Any, ...]] = ContextVar("gpugrad_flags_before", default=())
 
 
 class _Mode(ContextDecorator):
@@ -35,14 +35,24 @@ class _Mode(ContextDecorator):
 
     def __enter__(self) -> _Mode:
         before = flags()
-        _before.set((*_before.get(), before))
+        _before.set((_before.get(), before))
         _flags.set((before | self._on) & ~self._off)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        *outer, before = _before.get()
-        _before.set(tuple(outer))
+        outer, before = _before.get()
+        _before.set(outer)
         _flags.set(before)
+
+
+def start(record: bool) -> Token[int]:
+    """:func:`enable_grad` or :func:`no_grad` until :func:`stop`, for the sweep: quicker than a context manager."""
+    return _flags.set(flags() | RECORD if record else flags() & ~RECORD)
+
+
+def stop(token: Token[int]) -> None:
+    """Back to what was before the :func:`start` that returned `token`."""
+    _flags.reset(token)
 
 
 def no_grad() -> _Mode:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy
 
-from gpugrad.arrays.devices import CPU, DeviceLike, device_of, parse, to_numpy
+from gpugrad.arrays.devices import CPU, DeviceLike, device_of, on, parse, to_numpy
 from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
 from gpugrad.debug import caller
 from gpugrad.differentiate import backward as _backward
@@ -483,7 +483,8 @@ class Operators:
             return
         if _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):
             try:
-                self.array[key] = raw(source)
+                with on(self.device):  # CuPy writes on its current device
+                    self.array[key] = raw(source)
             except (IndexError, TypeError, ValueError):
                 indexing.put(me.array, raw(source), key)  # raises the same with a clear message
                 raise

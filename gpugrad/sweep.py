@@ -18,7 +18,6 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy
-
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, on, several_gpus
@@ -27,12 +26,12 @@ from gpugrad.arrays.kernels import Kernels, is_cupy
 from gpugrad.branches import follow, joined, narrowed
 from gpugrad.debug import examine_gradient, finite
 from gpugrad.errors import GraphError, InplaceError, RuleError
-from gpugrad.modes import DEBUG, enable_grad, flags, no_grad
+from gpugrad.modes import DEBUG, flags, start, stop
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import add, conj, real
 from gpugrad.ops.reduction import sum
-from gpugrad.tape import Edge, Joint, Leaf, Node, Output, Rule, Tensor, raw
+from gpugrad.tape import Edge, Joint, Leaf, Node, Output, Tensor, raw
 
 
 def _add_into_definition(x: Any, y: Any, /) -> Any:
@@ -67,14 +66,18 @@ def sweep(
     """
     retain = create_graph if retain_graph is None else retain_graph
     state = _Sweep(targets, create_graph, retain)
-    with numpy.errstate(all="ignore"), enable_grad() if create_graph else no_grad():
-        if several_gpus():
-            state.place = _enter_device_of
-            with on(Device("cuda")):  # back to where CuPy computes now
+    token = start(record=create_graph)
+    try:
+        with numpy.errstate(all="ignore"):
+            if several_gpus():
+                state.place = _enter_device_of
+                with on(Device("cuda")):  # back to where CuPy computes now
+                    state.run(roots)
+            else:
                 state.run(roots)
-        else:
-            state.run(roots)
-        return state.finish()
+            return state.finish()
+    finally:
+        stop(token)
 
 
 class _Sweep:
@@ -137,7 +140,7 @@ class _Sweep:
                         examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
                     deliver(parent, gradient if gradient is not None else self.zeros(parent, g), reach)
             if not retain:
-                node.edges = edges = residuals = None  # the locals too: nothing saved outlives its visit
+                node.edges, edges, residuals = None, (), ()  # the locals too: nothing saved outlives its visit
 
     def deliver(self, parent: Node, gradient: Any, live: Any = None) -> None:
         """Add a gradient to what has arrived at `parent`, in the parent's shape and dtype."""
@@ -145,7 +148,8 @@ class _Sweep:
             live = narrowed(live, tuple(gradient.shape), tuple(parent.shape))
         if gradient.shape != parent.shape:
             gradient = unbroadcast(gradient, parent.shape)
-        dtype = raw(gradient).dtype if self.create_graph else gradient.dtype  # of the library, as the parent's; Tensor.dtype is NumPy's
+        # The dtype object of the library, as the parent's is; that of a Tensor is NumPy's.
+        dtype = raw(gradient).dtype if self.create_graph else gradient.dtype
         if dtype is not parent.dtype and dtype != parent.dtype:
             gradient = cast(gradient, parent.dtype)
         key = parent.number
@@ -256,7 +260,8 @@ class _Sweep:
             arrived[key] = conj(arrived[key])
         if self.create_graph:
             return Tensor(arrived[key].array, arrived[key].node)
-        return _OWNED[type(arrived[key])](arrived[key], _alone(arrived, key))
+        alone = _alone(arrived, key)  # before the array is an argument of the call, which would count as one more holder
+        return _OWNED[type(arrived[key])](arrived[key], alone)
 
     @staticmethod
     def _is_complex(node: Node) -> bool:

@@ -26,7 +26,7 @@ FLOORS = (
     ("tape", "debug", "cuda"),
     ("families",),
     ("ops",),
-    ("sweep", "differentiate", "checkpoint", "custom", "random"),
+    ("branches", "sweep", "differentiate", "checkpoint", "custom", "random"),
     ("operators", "namespace", "testing", "files"),
     ("nn.functional",),
     ("nn.init", "nn", "optim", "data"),

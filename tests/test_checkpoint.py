@@ -97,13 +97,13 @@ def test_captured_parameters_in_the_second_order(x, w):
         (g,) = gg.gradients(gg.sum(f(x)), [x], create_graph=True)
         return gg.gradients(gg.sum(g * g), [x, w])
 
-    f = lambda x: gg.tanh(x * w)  # noqa: E731
+    f = lambda x: gg.tanh(x * w)
     assert_close(penalty(gg.checkpoint(f)), penalty(f))
 
 
 def test_inside_the_transforms(x):
-    f = lambda x: gg.sum(block(x))  # noqa: E731
-    c = lambda x: gg.sum(gg.checkpoint(block)(x))  # noqa: E731
+    f = lambda x: gg.sum(block(x))
+    c = lambda x: gg.sum(gg.checkpoint(block)(x))
     array = x.detach().numpy()
     assert_close(gg.grad(c)(array), gg.grad(f)(array))
     assert_close(gg.hessian(c)(array), gg.hessian(f)(array))
@@ -243,8 +243,8 @@ def test_under_no_grad_it_is_just_called(x):
 
 def test_complex_numbers():
     z = gg.tensor(np.array([1 + 2j, -0.5j]), requires_grad=True)
-    f = lambda z: z**3 * gg.conj(z)  # noqa: E731
-    loss = lambda f: gg.sum(gg.abs(f(z)) ** 2)  # noqa: E731
+    f = lambda z: z**3 * gg.conj(z)
+    loss = lambda f: gg.sum(gg.abs(f(z)) ** 2)
     assert_close(gg.gradients(loss(gg.checkpoint(f)), [z]), gg.gradients(loss(f), [z]))
 
 

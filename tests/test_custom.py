@@ -99,7 +99,7 @@ def test_constants_in_constants_out(numpy_sine):
 
 
 def test_inside_the_transforms(numpy_sine):
-    f = lambda x: gg.sum(numpy_sine(x))  # noqa: E731
+    f = lambda x: gg.sum(numpy_sine(x))
     assert_close(gg.grad(f)(X), np.cos(X))
     assert_close(gg.jacobian(numpy_sine)(X), np.diag(np.cos(X)))
     assert_close(gg.vjp(numpy_sine, X)[1](X)[0], X * np.cos(X))
@@ -250,7 +250,7 @@ def test_on_every_library(backend, sine):
 
 def test_second_order(sine):
     check_grads(sine, X, order=3)
-    f = lambda x: gg.sum(sine(x) ** 2)  # noqa: E731
+    f = lambda x: gg.sum(sine(x) ** 2)
     assert_close(gg.hessian(f)(X), np.diag(2 * np.cos(2 * X)))
 
 

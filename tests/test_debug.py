@@ -10,10 +10,10 @@ from gpugrad.debug import caller, finite
 from gpugrad.errors import AnomalyError
 
 
-def line():
-    """Where the caller is, as messages name it."""
+def next_line():
+    """The line below the caller's, as messages name it."""
     frame = inspect.currentframe().f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return f"{frame.f_code.co_filename}:{frame.f_lineno + 1}"
 
 
 def leaf(values):
@@ -30,20 +30,23 @@ def test_forward():
     x = leaf([1.0, 0.0])
     with gg.debug(), pytest.raises(AnomalyError) as error:
         y = x * 2
-        place = line(); gg.log(y)  # noqa: E702
+        place = next_line()
+        gg.log(y)
     message = str(error.value)
     assert message.startswith("log: the first nan or inf of the forward pass, from finite operands float64 (2,), was made at ")
-    assert place in message and "in test_forward: place = line(); gg.log(y)" in message
+    assert place in message and "in test_forward: gg.log(y)" in message
 
 
 def test_forward_through_an_operator_and_a_method():
     x = leaf([1.0, 0.0])
     with gg.debug():
         with pytest.raises(AnomalyError) as error:
-            place = line(); 1 / x  # noqa: B018, E702
+            place = next_line()
+            1 / x
         assert place in str(error.value) and str(error.value).startswith("divide:")
         with pytest.raises(AnomalyError) as error:
-            place = line(); (x * 1e308).sum().reshape(1) * 1e308  # noqa: B018, E702
+            place = next_line()
+            (x * 1e308).sum().reshape(1) * 1e308
         assert place in str(error.value)
 
 
@@ -62,7 +65,8 @@ def test_what_was_not_finite_before_is_no_discovery():
 def test_backward_of_sqrt_at_zero():
     x = leaf([4.0, 0.0])
     with gg.debug():
-        place = line(); y = gg.sqrt(x * 1.0)  # noqa: E702
+        place = next_line()
+        y = gg.sqrt(x * 1.0)
         with pytest.raises(AnomalyError) as error:
             gg.sum(y).backward()
     message = str(error.value)
@@ -74,7 +78,8 @@ def test_backward_of_sqrt_at_zero():
 def test_backward_of_the_second_order():
     x = leaf(0.0)
     with gg.debug():
-        place = line(); y = gg.abs(x) ** 1.5  # noqa: E702
+        place = next_line()
+        y = gg.abs(x) ** 1.5
         (g,) = gg.gradients(y, [x], create_graph=True)
         with pytest.raises(AnomalyError, match="backward pass") as error:
             gg.gradients(g, [x])
@@ -128,7 +133,8 @@ def test_inside_a_custom_rule_backward():
     mine = custom(lambda x: x * 2, lambda x, g: (g / 0.0,))
     x = leaf([1.0])
     with gg.debug():
-        place = line(); y = mine(x)  # noqa: E702
+        place = next_line()
+        y = mine(x)
         with pytest.raises(AnomalyError, match="mine: the first nan or inf of the backward pass") as error:
             gg.sum(y).backward()
     assert place in str(error.value)
@@ -139,7 +145,8 @@ def test_inside_a_custom_function_forward(record):
     mine = custom(lambda x: x / 0.0, lambda x, g: (g,))
     x = leaf([1.0]) if record else gg.ones(1)
     with gg.debug(), pytest.raises(AnomalyError, match="mine: the first nan or inf of the forward pass") as error:
-        place = line(); mine(x)  # noqa: E702
+        place = next_line()
+        mine(x)
     assert place in str(error.value)
 
 
@@ -147,7 +154,8 @@ def test_behind_unstack():
     x = leaf([4.0, 0.0])
     with gg.debug():
         _, second = gg.unstack(x)
-        place = line(); y = gg.sqrt(second)  # noqa: E702
+        place = next_line()
+        y = gg.sqrt(second)
         with pytest.raises(AnomalyError, match="sqrt") as error:
             y.backward()
     assert place in str(error.value)
@@ -163,7 +171,8 @@ def test_unstack_is_not_blamed_for_what_arrived_at_it():
 
 
 def test_caller_is_the_innermost_line_outside_gpugrad():
-    place = line(); found = caller()  # noqa: E702
+    place = next_line()
+    found = caller()
     assert found.startswith(f"{place} in test_caller_is_the_innermost_line_outside_gpugrad: ")
 
 

@@ -84,7 +84,7 @@ def test_a_tensor_beside_arrays_makes_tensors():
 
 
 def test_argnums():
-    f = lambda x, y, z: gg.sum(x * y * z)  # noqa: E731
+    f = lambda x, y, z: gg.sum(x * y * z)
     x, y, z = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0])
     assert_close(gg.grad(f, 1)(x, y, z), x * z)
     assert_close(gg.grad(f, -1)(x, y, z), x * y)
@@ -100,7 +100,7 @@ def test_argnums_out_of_range():
 
 
 def test_keyword_arguments_are_passed_on():
-    f = lambda x, *, scale, shift=0.0: gg.sum(x * scale + shift)  # noqa: E731
+    f = lambda x, *, scale, shift=0.0: gg.sum(x * scale + shift)
     assert_close(gg.grad(f)(X, scale=np.array([2.0, 3.0])), np.array([2.0, 3.0]))
 
 
@@ -259,7 +259,7 @@ def test_jvp():
 
 
 def test_jvp_of_several_arguments_and_trees():
-    f = lambda p, s: {"a": p["x"] * s, "b": p["y"]}  # noqa: E731
+    f = lambda p, s: {"a": p["x"] * s, "b": p["y"]}
     primals = ({"x": X, "y": np.array(2.0)}, np.array(3.0))
     tangents = ({"y": np.array(7.0), "x": np.ones(2)}, np.array(0.5))
     out, tangent = gg.jvp(f, primals, tangents)
@@ -311,7 +311,7 @@ def test_hvp():
 
 
 def test_hvp_of_several_arguments():
-    f = lambda x, y: gg.sum(x * x * y)  # noqa: E731
+    f = lambda x, y: gg.sum(x * x * y)
     out = gg.hvp(f, (X, A[0]), (np.ones(2), np.zeros(2)))
     assert_close(out, (2 * A[0], 2 * X))
 
@@ -333,7 +333,7 @@ def test_jacobian():
 
 
 def test_jacobian_of_trees():
-    f = lambda p: (p["a"] * p["b"], gg.sum(p["a"]))  # noqa: E731
+    f = lambda p: (p["a"] * p["b"], gg.sum(p["a"]))
     out = gg.jacobian(f)({"a": X, "b": np.array(2.0)})
     assert_close(out, ({"a": 2 * np.eye(2), "b": X}, {"a": np.ones(2), "b": np.array(0.0)}))
 
@@ -364,7 +364,7 @@ def test_hessian():
 
 
 def test_hessian_of_several_arguments():
-    f = lambda x, y: gg.sum(x * x) * y  # noqa: E731
+    f = lambda x, y: gg.sum(x * x) * y
     (xx, xy), (yx, yy) = gg.hessian(f, (0, 1))(X, np.array(3.0))
     assert_close((xx, xy, yx, yy), (6 * np.eye(2), 2 * X, 2 * X, np.array(0.0)))
 
@@ -373,7 +373,7 @@ def test_hessian_of_several_arguments():
 def test_the_transforms_agree(values):
     x = np.array(values)
     v, u = np.cos(np.arange(len(x))), np.sin(1 + np.arange(len(x)))
-    f = lambda x: gg.tanh(x) * gg.sum(x * x)  # noqa: E731
+    f = lambda x: gg.tanh(x) * gg.sum(x * x)
     jac = gg.jacobian(f)(x)
     assert_close(gg.jvp(f, (x,), (v,))[1], jac @ v, atol=1e-12)
     assert_close(gg.vjp(f, x)[1](u)[0], u @ jac, atol=1e-12)
@@ -388,7 +388,7 @@ def test_the_transforms_agree(values):
 
 
 def test_grad_of_grad():
-    f = lambda x: gg.sin(x)  # noqa: E731
+    f = lambda x: gg.sin(x)
     for order, expected in enumerate([np.sin, np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin]):
         assert float(f(np.float64(0.7))) == pytest.approx(expected(0.7)), order
         f = gg.grad(f)
@@ -403,13 +403,13 @@ def test_no_perturbation_confusion():
 
 
 def test_no_perturbation_confusion_in_jvp():
-    derivative = lambda f: lambda x: gg.jvp(f, (x,), (1.0,))[1]  # noqa: E731
+    derivative = lambda f: lambda x: gg.jvp(f, (x,), (1.0,))[1]
     assert derivative(lambda x: x * derivative(lambda y: x + y)(1.0))(1.0).item() == 1.0
     assert derivative(lambda x: x * derivative(lambda y: x * y * y)(5.0))(3.0).item() == 60.0
 
 
 def test_a_mixed_derivative_by_nesting():
-    f = lambda x, y: gg.sin(x) * y**3  # noqa: E731
+    f = lambda x, y: gg.sin(x) * y**3
     mixed = gg.grad(gg.grad(f, 0), 1)(0.4, 2.0)
     assert mixed.item() == pytest.approx(12 * np.cos(0.4), rel=1e-6)
 
@@ -418,7 +418,7 @@ def test_the_argument_of_an_outer_transform_inside_an_inner_one():
     """A derivative in the loss: the inner gradient is with respect to x, the outer one with respect to the parameters."""
 
     def residual(w, x):
-        u = lambda x: gg.tanh(w * x)  # noqa: E731
+        u = lambda x: gg.tanh(w * x)
         return (gg.grad(u)(x) - 1.0) ** 2
 
     w, x = 0.7, 0.3
@@ -456,7 +456,7 @@ def test_gradient_penalty_reaches_captured_parameters():
 
 def test_the_results_of_all_transforms_record_if_something_captured_does():
     w = gg.tensor(np.array([2.0, 3.0]), requires_grad=True)
-    f = lambda x: gg.sum(w * x**3)  # noqa: E731
+    f = lambda x: gg.sum(w * x**3)
     x, v = gg.asarray(X), gg.asarray(np.ones(2))
     value, gradient = gg.value_and_grad(f)(x)
     results = {
@@ -485,7 +485,7 @@ def test_the_results_of_all_transforms_record_if_something_captured_does():
 
 def test_under_no_grad_results_do_not_record():
     w = gg.tensor(np.array([2.0, 3.0]), requires_grad=True)
-    f = lambda x: gg.sum(w * x**3)  # noqa: E731
+    f = lambda x: gg.sum(w * x**3)
     x, v = gg.tensor(X, requires_grad=True), gg.asarray(np.ones(2))
     with gg.no_grad():
         value, gradient = gg.value_and_grad(f)(x)

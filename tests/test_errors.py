@@ -27,7 +27,7 @@ def test_the_drawing_shows_every_class_under_its_base():
     drawn = {}
     branch = {}
     for line in errors.__doc__.splitlines():
-        if match := re.match(r"( *)(?:[├└]── *)?([A-Z]\w+(?:Error|Warning|Exception))\b", line.replace("│", " ")):
+        if match := re.match(r"( *)(?:[├└]── *)?(Exception|[A-Z]\w+(?:Error|Warning))\b", line.replace("│", " ")):
             depth = len(match[1])
             branch = {d: n for d, n in branch.items() if d < depth}
             drawn[match[2]] = branch[max(branch)] if branch else None

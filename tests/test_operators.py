@@ -254,7 +254,11 @@ def test_inside_no_grad_a_leaf_stays_a_leaf(change):
 @pytest.mark.parametrize(
     "change, kind, message",
     [
-        ("x += np.ones((3, 2))", ShapeError, r"\+=: the result has shape \(3, 2\), and the tensor \(2,\) cannot change its own"),
+        (
+            "x += np.ones((3, 2))",
+            ShapeError,
+            r"\+=: the result has shape \(3, 2\), and the tensor \(2,\) cannot change its own",
+        ),
         ("x += 1j", DTypeError, r"\+=: the result has dtype complex64, and the tensor of float32 cannot change its own"),
         ("x *= np.float64(2)", DTypeError, r"\*=: the result has dtype float64, and the tensor of float32"),
         ("n /= 2", DTypeError, r"/=: the result has dtype float64, and the tensor of int64"),
@@ -697,7 +701,7 @@ def test_attributes():
     assert x.dtype is np.dtype("float64") and x.device == "cpu" and x.mT.shape == (2, 4, 3)
     assert gg.zeros((2, 3)).T.shape == (3, 2)
     with pytest.raises(ShapeError, match=r"T: got shape \(2, 3, 4\), expected two axes; use .mT"):
-        x.T  # noqa: B018
+        x.T
     z = gg.asarray(np.array([1 + 2j]))
     assert z.real.tolist() == [1.0] and z.imag.tolist() == [2.0]
 
@@ -742,7 +746,14 @@ def test_detach_shares_memory_and_stops_the_gradient():
 def test_to():
     x = leaf([1.0, 2.0])
     assert x.to("cpu") is x and x.to(gg.float64) is x and x.cpu() is x and x.to() is x
-    for y in (x.to(gg.float32), x.to("float32"), x.to(np.float32), x.to("cpu", "float32"), x.to(gg.ones(1)), x.to(dtype="float32")):
+    for y in (
+        x.to(gg.float32),
+        x.to("float32"),
+        x.to(np.float32),
+        x.to("cpu", "float32"),
+        x.to(gg.ones(1)),
+        x.to(dtype="float32"),
+    ):
         assert y.dtype == gg.float32 and y.device == "cpu" and y.requires_grad
     assert x.to("cpu", copy=True) is not x and x.to("cpu", copy=True).array is not x.array
     gg.sum(x.to(gg.float32) * 2).backward()

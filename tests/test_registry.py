@@ -31,7 +31,7 @@ DIFFERENTIABLE = """
     broadcast_arrays broadcast_to concat expand_dims flip moveaxis permute_dims repeat reshape roll squeeze stack tile unstack
     matmul matrix_transpose tensordot vecdot take take_along_axis where sort
     cumulative_prod cumulative_sum max mean min prod std sum var diff
-""".split()  # noqa: SIM905
+""".split()
 LOCALLY_CONSTANT = ["ceil", "floor", "floor_divide", "round", "sign", "trunc"]
 
 

@@ -12,10 +12,12 @@ Pair = namedtuple("Pair", "first second")
 
 TREES = st.recursive(
     st.integers() | st.none() | st.text(max_size=2),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.lists(inner, max_size=3).map(tuple)
-    | st.dictionaries(st.text(max_size=2), inner, max_size=3)
-    | st.builds(Pair, inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+        | st.builds(Pair, inner, inner)
+    ),
     max_leaves=12,
 )
 

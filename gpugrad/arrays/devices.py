@@ -11,7 +11,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import array_api_compat
 import numpy
@@ -42,7 +42,8 @@ class Device:
         number = index
         if colon and index is None and digits.isdecimal():
             number, colon = int(digits), ""
-        if kind not in ("cpu", "cuda") or colon or (number is not None and (number < 0 or (kind == "cpu" and number))):
+        good = number is None or (isinstance(number, int) and number >= 0 and not (kind == "cpu" and number))
+        if kind not in ("cpu", "cuda") or colon or not good:
             raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number")
         self.type: str = kind
         self.index: int | None = number if kind == "cuda" else None
@@ -127,6 +128,19 @@ def device_of(array: Any) -> Any:
     return array_api_compat.device(array)
 
 
+class Elsewhere(NamedTuple):
+    """A device of another array library, and that library, which the device alone does not tell."""
+
+    namespace: Any
+    device: Any
+
+
+def place_of(array: Any) -> Any:
+    """Where to :func:`move` what belongs to a raw array: its device, and its library if that is neither NumPy nor CuPy."""
+    device = device_of(array)
+    return device if isinstance(device, Device) else Elsewhere(array_api_compat.array_namespace(array), device)
+
+
 def import_cupy() -> Any:
     """The cupy module. Raises DeviceError with the command that installs it."""
     try:
@@ -193,6 +207,10 @@ def move(array: Any, device: Any) -> Any:
 
     Raises DeviceError if the device is absent.
     """
+    if isinstance(device, Elsewhere):
+        if hasattr(array, "__array_namespace__") and array_api_compat.array_namespace(array) is device.namespace:
+            return array_api_compat.to_device(array, device.device)
+        return device.namespace.asarray(to_numpy(array), device=device.device)
     if not isinstance(device, Device):  # another library's device: only that library's arrays go there
         if device_of(array) == device:
             return array

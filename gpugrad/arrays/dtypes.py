@@ -86,10 +86,17 @@ def _translate(dtype: Any) -> DType:
 
 def native_dtype(array: Any, dtype: Any) -> Any:
     """`dtype` as the array library of `array` spells it; None stays None."""
-    if dtype is None or dtype.__class__ is array.dtype.__class__:
+    if dtype is None:
+        return None
+    if isinstance(array.dtype, numpy.dtype):  # NumPy and CuPy
+        return numpy_dtype(dtype)
+    if dtype.__class__ is array.dtype.__class__:
         return dtype
     name = numpy_dtype(dtype).name
-    return getattr(array_namespace(array), name)
+    namespace = array_namespace(array)
+    if not hasattr(namespace, name):
+        raise DTypeError(f"dtype {name}: {namespace.__name__} has none of this name")
+    return getattr(namespace, name)
 
 
 def is_inexact(dtype: Any) -> bool:

@@ -8,7 +8,9 @@ import numpy
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import DType, DTypeLike, is_inexact, native_dtype, numpy_dtype
+from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import WEAK
+from gpugrad.errors import DTypeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor, raw
@@ -34,6 +36,10 @@ def astype(x: A, dtype: DTypeLike, /, *, copy: bool = True, device: Any = None) 
     """
     array = raw(x)
     target = numpy_dtype(dtype) if not isinstance(dtype, type(array.dtype)) else dtype
+    if numpy_dtype(array.dtype).kind == "c" and numpy_dtype(target).kind not in "cb":
+        raise DTypeError(
+            f"astype: got {describe(array)} for dtype {numpy_dtype(target)}; a complex array has two: gg.real(x), gg.imag(x)"
+        )
     out: Any
     if not is_inexact(target):
         out = _astype(array, target, copy=copy)

@@ -63,9 +63,12 @@ class Adam(Optimizer):
 
     def check(self, options: Mapping[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay"):
-            if options[name] < 0:
+            if not options[name] >= 0:  # nan too
                 raise ValueError(f"{type(self).__name__}: {name} is {options[name]}, expected 0 or more")
-        for i, beta in enumerate(options["betas"]):
+        betas = options["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"{type(self).__name__}: betas is {betas!r}, expected two numbers")
+        for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] is {beta}, expected at least 0 and below 1")
 

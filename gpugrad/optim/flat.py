@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy
 
+from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.ops.creation import raw_full
-from gpugrad.ops.shape import concat
+from gpugrad.ops.shape import concat, reshape
 from gpugrad.tape import Tensor
 
 # On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 64 KiB of float32.
@@ -34,9 +35,9 @@ class FlatBuffer:
         shapes = [tuple(p.array.shape) for p in parameters]
         sizes = [math.prod(shape) for shape in shapes]
         self.starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        self.data = concat([p.array.reshape((-1,)) for p in parameters])
+        self.data = concat([reshape(p.array, (-1,)) for p in parameters])
         self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
-        self.views = [self.of(self.data, i).reshape(shape) for i, shape in enumerate(shapes)]
+        self.views = [reshape(self.of(self.data, i), shape) for i, shape in enumerate(shapes)]
         self.steps = [0] * len(sizes)
         self._pieces: dict[tuple[int, ...], list[Piece]] = {}
         for parameter, view in zip(parameters, self.views, strict=True):
@@ -45,6 +46,11 @@ class FlatBuffer:
     def of(self, flat: Any, i: int) -> Any:
         """The stretch of a flat array that belongs to parameter i."""
         return flat[self.starts[i] : self.starts[i + 1]]
+
+    def write(self, flat: Any, i: int, value: Any) -> None:
+        """Write a raw array or a number into the stretch of a flat array that belongs to parameter i."""
+        with on(device_of(flat)):  # CuPy writes on its current device
+            self.of(flat, i)[...] = value
 
     def intact(self) -> bool:
         """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
@@ -67,7 +73,8 @@ class FlatBuffer:
 
 def _flat(gradient: Tensor | None) -> Any:
     assert gradient is not None
-    return gradient.array.reshape((-1,))
+    flat: Any = reshape(gradient.array, (-1,))
+    return flat
 
 
 def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[Piece]:

@@ -10,6 +10,8 @@ from gpugrad.arrays.kernels import Kernel, Kernels
 from gpugrad.errors import DTypeError, GraphError, ShapeError
 from gpugrad.modes import enable_grad
 from gpugrad.ops.conversion import asarray
+from gpugrad.ops.creation import zeros_like
+from gpugrad.ops.shape import reshape
 from gpugrad.ops.transfer import to_device
 from gpugrad.optim.flat import FlatBuffer, buffer_key
 from gpugrad.tape import Leaf, Tensor
@@ -51,6 +53,8 @@ class Optimizer:
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add a group: a dict with "params" and the options in which it differs from the defaults."""
+        if "params" not in group:
+            raise ValueError(f"{type(self).__name__}: a group needs 'params', but this one has only {sorted(group)}")
         params = group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         known = {id(p) for g in self.param_groups for p in g["params"]}
@@ -88,7 +92,7 @@ class Optimizer:
         """Forget the gradients: None, or zeros if `set_to_none` is False."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None if set_to_none or p.grad is None else Tensor(p.grad.array * 0)
+                p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; the others are left alone, as in PyTorch.
@@ -145,7 +149,7 @@ class Optimizer:
         for buffer in self._buffers[index]:
             for i, p in enumerate(buffer.parameters):
                 if buffer.steps[i]:
-                    arrays = {n: Tensor(buffer.of(a, i).reshape(tuple(p.array.shape))) for n, a in buffer.state.items()}
+                    arrays = {n: Tensor(reshape(buffer.of(a, i), tuple(p.array.shape))) for n, a in buffer.state.items()}
                     found[id(p)] = {"step": buffer.steps[i], **arrays}
         return [found.get(id(p), {}) for p in self.param_groups[index]["params"]]
 
@@ -164,22 +168,25 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a :meth:`state_dict`. Raises ShapeError, and changes nothing, if it is of other parameters."""
+        """Continue from a :meth:`state_dict`.
+
+        Raises ShapeError, DTypeError or ValueError, and changes nothing, if it is of other parameters or another optimizer.
+        """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError("load_state_dict: expected a dict with 'state' and 'param_groups', as state_dict() returns it")
         groups = state_dict["param_groups"]
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ShapeError(f"load_state_dict: the state has groups of {sizes} parameters, and this optimizer has {own}")
         loaded = []
         for mine, theirs in zip(self.param_groups, groups, strict=True):
+            missing = sorted(set(self.defaults) - set(theirs))
+            if missing:
+                raise ValueError(f"load_state_dict: a group of the state lacks the options {missing}")
+            self.check(theirs)
             states = [state_dict["state"].get(n, {}) for n in theirs["params"]]
-            for p, s in zip(mine["params"], states, strict=True):
-                for name in self.state_names(theirs) if s else ():
-                    shape = tuple(s[name].shape) if name in s else None
-                    if shape != tuple(p.array.shape):
-                        raise ShapeError(
-                            f"load_state_dict: {name} has shape {shape} for a parameter of shape {tuple(p.array.shape)}"
-                        )
-            loaded.append(states)
+            names = self.state_names(theirs)
+            loaded.append([_checked_state(p, s, names) if s else {} for p, s in zip(mine["params"], states, strict=True)])
         for index, (theirs, states) in enumerate(zip(groups, loaded, strict=True)):
             self.param_groups[index].update({k: v for k, v in theirs.items() if k in self.defaults})
             params: list[Tensor] = self.param_groups[index]["params"]
@@ -188,17 +195,33 @@ class Optimizer:
                 _fill(buffer, [by_id[id(p)] for p in buffer.parameters])
 
 
+def _checked_state(p: Tensor, state: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The loaded state of one parameter: its step, and arrays as Tensors of the parameter's dtype and device."""
+    if "step" not in state:
+        raise ValueError(f"load_state_dict: step is missing for a parameter of shape {tuple(p.array.shape)}")
+    checked: dict[str, Any] = {"step": int(state["step"])}
+    for name in names:
+        value = state.get(name)
+        if value is not None and not hasattr(value, "shape"):
+            raise DTypeError(f"load_state_dict: {name} is {type(value).__name__}, expected an array")
+        shape = None if value is None else tuple(value.shape)
+        if shape != tuple(p.array.shape):
+            raise ShapeError(f"load_state_dict: {name} has shape {shape} for a parameter of shape {tuple(p.array.shape)}")
+        checked[name] = to_device(asarray(value, dtype=numpy_dtype(p.array.dtype)), p.device).detach()
+    return checked
+
+
 def _fill(buffer: FlatBuffer, states: list[dict[str, Any]]) -> None:
     """Write the states of its parameters into a buffer."""
     for i, state in enumerate(states):
-        buffer.steps[i] = int(state.get("step", 0))
+        buffer.steps[i] = state.get("step", 0)
+        p = buffer.parameters[i]
         for name, flat in buffer.state.items():
-            stretch = buffer.of(flat, i)
-            if name in state:
-                moved = to_device(asarray(state[name], dtype=numpy_dtype(flat.dtype)), buffer.parameters[i].device)
-                stretch[...] = moved.detach().array.reshape((-1,))
+            if name in state:  # of before the parameter was moved, perhaps
+                moved = to_device(asarray(state[name], dtype=numpy_dtype(flat.dtype)), p.device)
+                buffer.write(flat, i, reshape(moved.array, (-1,)))
             else:
-                stretch[...] = stretch * 0
+                buffer.write(flat, i, 0)
 
 
 def _check_gradient(p: Tensor) -> None:

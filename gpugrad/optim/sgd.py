@@ -55,7 +55,7 @@ class SGD(Optimizer):
 
     def check(self, options: Mapping[str, Any]) -> None:
         for name in ("lr", "momentum", "weight_decay"):
-            if options[name] < 0:
+            if not options[name] >= 0:  # nan too
                 raise ValueError(f"SGD: {name} is {options[name]}, expected 0 or more")
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
             raise ValueError("SGD: nesterov needs a momentum above 0 and no dampening")

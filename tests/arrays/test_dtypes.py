@@ -41,12 +41,19 @@ def test_none_stays_none():
     assert native_dtype(np.ones(2), None) is None and native_dtype(array_api_strict.ones(2), None) is None
 
 
+def test_a_dtype_that_another_library_lacks():
+    with pytest.raises(DTypeError, match="dtype float16: array_api_strict has none of this name"):
+        native_dtype(array_api_strict.ones(2), gg.float16)
+
+
 def test_what_is_no_dtype_is_refused():
     with pytest.raises(DTypeError, match="is not the dtype of an array that gpugrad knows"):
         numpy_dtype(3.5)
 
 
-@pytest.mark.parametrize("dtype, message", [("float31", "unknown dtype 'float31'"), (object, "is object"), (str, "is <U0"), ("M8[s]", "datetime64")])
+@pytest.mark.parametrize(
+    "dtype, message", [("float31", "unknown dtype 'float31'"), (object, "is object"), (str, "is <U0"), ("M8[s]", "datetime64")]
+)
 def test_dtypes_of_no_numbers_are_refused(dtype, message):
     with pytest.raises(DTypeError, match=message.replace("[", r"\[")):
         numpy_dtype(dtype)

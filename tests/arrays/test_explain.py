@@ -70,7 +70,11 @@ def test_arrays_on_two_devices(backend):
         (lambda: gg.permute_dims(gg.ones((2, 3)), (0, 0)), ShapeError, "permute_dims: got"),
         (lambda: gg.bitwise_and(gg.ones(2), 1), DTypeError, r"bitwise_and: got float32 \(2,\) and 1: "),
         (lambda: gg.take(gg.ones(2), gg.asarray(np.array([5]))), IndexingError, r"take: got float32 \(2,\) and int64 \(1,\): "),
-        (lambda: gg.concat([gg.ones((2, 2)), gg.ones((3, 3))]), ShapeError, r"concat: got float32 \(2, 2\) and float32 \(3, 3\)"),
+        (
+            lambda: gg.concat([gg.ones((2, 2)), gg.ones((3, 3))]),
+            ShapeError,
+            r"concat: got float32 \(2, 2\) and float32 \(3, 3\)",
+        ),
         (lambda: gg.broadcast_to(gg.ones(2), (3,)), ShapeError, r"broadcast_to: got float32 \(2,\), shape=\[3\]: "),
     ],
 )

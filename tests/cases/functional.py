@@ -110,7 +110,8 @@ CASES = [
     ),
     Case(
         "dropout",
-        [call(real(4, 5), 0.5), call(real(4, 5), 0.2), call(real(3), 0.0), call(real(3), 1.0), call(real(0, 2), 0.5), call(real(3), 0.5, False)],
+        [call(real(4, 5), 0.5), call(real(4, 5), 0.2), call(real(3), 0.0), call(real(3), 1.0), call(real(0, 2), 0.5),
+         call(real(3), 0.5, False)],
         _dropout_reference,
         function=_dropout,
     ),
@@ -154,7 +155,8 @@ CASES = [
     ),
     Case(
         "mse_loss",
-        [call(real(3, 4), real(3, 4)), call(real(3), real(3), reduction="sum"), call(real(3, 2), real(3, 2), reduction="none"), call(real(), real())],
+        [call(real(3, 4), real(3, 4)), call(real(3), real(3), reduction="sum"), call(real(3, 2), real(3, 2), reduction="none"),
+         call(real(), real())],
         _mse,
     ),
 ]  # fmt: skip

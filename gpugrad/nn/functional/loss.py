@@ -11,7 +11,7 @@ from gpugrad.arrays.devices import Device, device_of
 from gpugrad.arrays.dtypes import int64, numpy_dtype
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
-from gpugrad.nn.functional.softmax import log_softmax, softmax, softmax_vjp
+from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
 from gpugrad.ops.creation import ones_like
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import add, divide, logical_and, logical_or, multiply, square, subtract, where
@@ -129,6 +129,7 @@ def cross_entropy(
     _check_reduction(reduction, "cross_entropy")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 to 1")
+    input = floating(input, None, "cross_entropy")
     _check_weight(weight, input, "cross_entropy")
     if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
@@ -150,6 +151,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
     """
     _check_reduction(reduction, "nll_loss")
+    input = floating(input, None, "nll_loss")
     _check_weight(weight, input, "nll_loss")
     x, labels, shape = _rows(input, target, reduction, ignore_index, "nll_loss")
     out = _nll(x, labels, weight, ignore_index=ignore_index, reduction=reduction)

@@ -44,7 +44,7 @@ def softmax(input: A, dim: int, *, dtype: DTypeLike | None = None) -> A:
     Raises ShapeError if `dim` is out of range or has no elements, DTypeError for integers without `dtype`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
     """
-    out: A = _softmax(_floating(input, dtype, "softmax"), dim)
+    out: A = _softmax(floating(input, dtype, "softmax"), dim)
     return out
 
 
@@ -56,13 +56,14 @@ def log_softmax(input: A, dim: int, *, dtype: DTypeLike | None = None) -> A:
     Raises ShapeError if `dim` is out of range or has no elements, DTypeError for integers without `dtype`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
     """
-    out: A = _log_softmax(_floating(input, dtype, "log_softmax"), dim)
+    out: A = _log_softmax(floating(input, dtype, "log_softmax"), dim)
     return out
 
 
-def _floating(x: Any, dtype: DTypeLike | None, name: str) -> Any:
+def floating(x: Any, dtype: DTypeLike | None, name: str) -> Any:
+    """x, cast to `dtype` if one is given. Raises DTypeError unless it is then real floating-point."""
     if dtype is not None:
         x = astype(x, dtype, copy=False)
     if numpy_dtype(x.dtype).kind in "biuc":
-        raise DTypeError(f"{name}: got dtype {x.dtype}, expected real floating-point; pass dtype=gg.float32 to convert")
+        raise DTypeError(f"{name}: got dtype {x.dtype}, expected real floating-point; convert it with .astype(gg.float32)")
     return x

@@ -10,7 +10,6 @@ if "_gpugrad_standin_active" not in _sys.modules:
     raise ImportError("this is the cupy stand-in of gpugrad's tests; import it only through tests/standin/activate.py")
 
 import numpy as _numpy
-
 from cupy import _array, _calls, _creation, _interchange, _linalg, _methods, _names, _ufunc, cuda, standin
 from cupy._array import ndarray
 from cupy._ufunc import ufunc

@@ -1,15 +1,12 @@
 """`cupy.ndarray` of the stand-in: a NumPy array in disguise that behaves like a GPU array from the outside."""
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import _indexing, _interchange, standin
 from cupy._dtypes import check_supported
 from cupy.cuda import memory, runtime
 
-HOST_ERROR = (
-    "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
-)
+HOST_ERROR = "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
 
 
 def check_devices(arrays):
@@ -69,7 +66,7 @@ class ndarray:
     """An array on a pretend GPU. Methods that are not written here are made from functions by `_methods.py`."""
 
     __module__ = "cupy"  # array_api_compat.is_cupy_array looks for the class `ndarray` in the module `cupy`
-    __slots__ = ("_host", "_memory", "_base", "__weakref__")  # no __dict__, like the real class
+    __slots__ = ("__weakref__", "_base", "_host", "_memory")  # no __dict__, like the real class
     __array_priority__ = 100
     __hash__ = None
 

@@ -4,7 +4,6 @@ import functools
 import warnings
 
 import numpy as np
-
 from cupy import standin
 from cupy._array import check_devices, ndarray, wrap
 from cupy._names import FUNCTIONS, METHODS
@@ -69,11 +68,7 @@ def _bind(signature, args, kwargs):
     signature.bind(*args, **kwargs)
     args, kwargs = list(args), dict(kwargs)
     for parameter in list(signature.parameters.values())[len(args) :]:
-        if (
-            parameter.name in kwargs
-            and parameter.default is parameter.empty
-            and parameter.kind < parameter.VAR_POSITIONAL
-        ):
+        if parameter.name in kwargs and parameter.default is parameter.empty and parameter.kind < parameter.VAR_POSITIONAL:
             args.append(kwargs.pop(parameter.name))
     return tuple(args), kwargs
 

@@ -1,8 +1,7 @@
 """Functions that are more than NumPy's with the arrays unwrapped: mostly those that make arrays."""
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import standin
 from cupy._array import check_devices, ndarray, wrap
 from cupy.cuda import runtime

@@ -5,9 +5,8 @@ indices and uploaded; a boolean mask waits for the GPU; NumPy arrays are refused
 accepted with an integer array or a mask as the index.
 """
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import standin
 
 
@@ -51,9 +50,7 @@ def translate(array, index):
             cupy._array.check_devices([array, item])
             advanced = True
             if item.dtype.kind not in "biu":
-                raise IndexError(
-                    f"arrays used as indices must be of integer or boolean type. (actual: {item.dtype.type})"
-                )
+                raise IndexError(f"arrays used as indices must be of integer or boolean type. (actual: {item.dtype.type})")
             length = array.shape[axis] if axis < array.ndim else 1
             if _is_mask(item):
                 standin.count_read("boolean mask")

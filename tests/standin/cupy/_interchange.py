@@ -1,8 +1,7 @@
 """How other libraries see a stand-in array: DLPack, `__array_ufunc__`, `__array_function__`."""
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import standin
 from cupy._dtypes import SCALARS
 
@@ -38,9 +37,7 @@ def from_dlpack(array, *, device=None, copy=None):
     if device is not None:
         raise NotImplementedError("from_dlpack() does not support device yet.")
     if device_type == CPU:
-        raise TypeError(
-            "CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead."
-        )
+        raise TypeError("CPU arrays cannot be directly imported to CuPy. Use `cupy.array(numpy.from_dlpack(input))` instead.")
     if copy:
         raise BufferError("copy=True only supported for copy to CPU.")
     return array.view()

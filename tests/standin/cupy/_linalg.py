@@ -4,9 +4,8 @@ import sys
 import threading
 import types
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import standin
 from cupy._calls import function
 from cupy._names import FUNCTIONS

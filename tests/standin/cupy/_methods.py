@@ -2,9 +2,8 @@
 
 import warnings
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy._array import ndarray
 from cupy._names import METHODS
 

@@ -1,7 +1,6 @@
 """Universal functions with CuPy's rules for arguments, on top of NumPy's."""
 
 import numpy as np
-
 from cupy._array import check_devices, ndarray, wrap
 from cupy._dtypes import BFLOAT16, SCALARS
 

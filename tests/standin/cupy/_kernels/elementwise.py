@@ -2,9 +2,8 @@
 
 import ctypes
 
-import numpy as np
-
 import cupy
+import numpy as np
 from cupy import standin
 from cupy._array import ndarray
 from cupy._kernels import compiler

@@ -4,7 +4,6 @@ import ctypes
 import dataclasses
 
 import numpy as np
-
 from cupy._array import check_devices, ndarray
 from cupy._dtypes import SCALARS
 

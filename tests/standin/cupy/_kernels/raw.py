@@ -3,7 +3,6 @@
 import ctypes
 
 import numpy as np
-
 from cupy import standin
 from cupy._array import check_devices, ndarray
 from cupy._dtypes import SCALARS

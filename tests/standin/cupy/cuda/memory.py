@@ -4,7 +4,6 @@ import contextlib
 import threading
 
 import numpy as np
-
 from cupy import standin
 from cupy.cuda import runtime
 from cupy.cuda.device import Device

@@ -111,9 +111,7 @@ class ExternalStream(_BaseStream):
 
     def __init__(self, ptr, device_id=-1):
         """Deprecated since CuPy 14 (stream.pyx, ExternalStream.__init__)."""
-        warnings.warn(
-            "ExternalStream is deprecated. Use Stream.from_external() instead", DeprecationWarning, stacklevel=2
-        )
+        warnings.warn("ExternalStream is deprecated. Use Stream.from_external() instead", DeprecationWarning, stacklevel=2)
         super().__init__(ptr, device_id)
 
 

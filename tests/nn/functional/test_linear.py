@@ -1,0 +1,64 @@
+"""gpugrad.nn.functional.linear: values and derivatives on every backend are in tests/cases/functional.py."""
+
+import re
+
+import numpy as np
+import pytest
+
+import gpugrad as gg
+from gpugrad.errors import DeviceError, ShapeError
+from gpugrad.nn import functional as F
+
+RNG = np.random.default_rng(0)
+
+
+def message(*parts):
+    return "^" + re.escape(" ".join(parts)) + "$"
+
+
+@pytest.mark.parametrize("weight", [(3, 5), (4,), (2, 3, 4), ()])
+def test_sizes_that_do_not_fit(weight):
+    text = message(
+        f"linear: got input (2, 4) and weight {weight}, expected (..., in_features) and (out_features, in_features):",
+        "the last axes must be equal",
+    )
+    with pytest.raises(ShapeError, match=text):
+        F.linear(RNG.normal(size=(2, 4)), RNG.normal(size=weight))
+
+
+@pytest.mark.parametrize("bias", [(4,), (1,), (2, 3), ()])
+def test_a_bias_that_does_not_fit(bias):
+    with pytest.raises(
+        ShapeError, match=message(f"linear: got bias {bias} and weight (3, 4), expected bias (3,), one per output")
+    ):
+        F.linear(RNG.normal(size=(2, 4)), RNG.normal(size=(3, 4)), RNG.normal(size=bias))
+
+
+def test_a_scalar_input():
+    with pytest.raises(ShapeError, match=r"linear: got input \(\) and weight \(3, 4\)"):
+        F.linear(gg.tensor(1.0), RNG.normal(size=(3, 4)))
+
+
+def test_a_wider_bias_promotes():
+    y = F.linear(np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), np.ones(4))
+    assert y.dtype == np.float64
+    assert y.tolist() == [[4.0] * 4] * 2
+
+
+def test_the_result_of_a_product_is_not_that_of_an_operand():
+    x, weight, bias = (RNG.normal(size=s) for s in [(2, 3), (4, 3), (4,)])
+    copies = [a.copy() for a in (x, weight, bias)]
+    F.linear(x, weight, bias)
+    assert all(np.array_equal(a, b) for a, b in zip((x, weight, bias), copies, strict=True))
+
+
+def test_arrays_of_two_libraries():
+    strict = pytest.importorskip("array_api_strict")
+    with pytest.raises(DeviceError, match=r"linear: .*move them to one device"):
+        F.linear(RNG.normal(size=(2, 3)), strict.ones((4, 3), dtype=strict.float64))
+
+
+def test_memory_kept_for_the_backward_pass_is_that_of_input_and_weight():
+    x, weight, bias = (gg.tensor(RNG.normal(size=s), requires_grad=True) for s in [(2, 3), (4, 3), (4,)])
+    kept = [r for _, _, residuals in F.linear(x, weight, bias).node.edges for r in residuals]
+    assert {id(r) for r in kept} == {id(x.array), id(weight.array)}

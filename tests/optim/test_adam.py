@@ -1,0 +1,118 @@
+"""gpugrad.optim.adam against a loop written by hand, and its kernels against its definition."""
+
+import numpy as np
+import pytest
+
+import gpugrad as gg
+from gpugrad.optim import Adam
+from gpugrad.optim.adam import adam
+from gpugrad.testing import assert_close
+
+OPTIONS = [
+    {},
+    {"betas": (0.8, 0.95)},
+    {"eps": 1e-3},
+    {"weight_decay": 0.1},
+    {"betas": (0.0, 0.9), "weight_decay": 0.01},
+    {"betas": (0.9, 0.0)},
+]
+
+
+def by_hand(p, gradients, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    """torch.optim.Adam, as its documentation writes it."""
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        g = g + weight_decay * p
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g * g
+        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+        p = p - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return p
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_fifty_steps(options):
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(3, 4)), rng.normal(size=(50, 3, 4))
+    p = gg.tensor(start, requires_grad=True)
+    optimizer = Adam([p], lr=0.05, **options)
+    for g in gradients:
+        p.grad = gg.asarray(g)
+        optimizer.step()
+    assert_close(p.detach(), by_hand(start, gradients, 0.05, **options), rtol=1e-12, atol=1e-12)
+
+
+def test_pytorchs_numbers():
+    """Computed once by hand with torch.optim.Adam in float64: p = [1, -2], grad = p**2, three steps."""
+    p = gg.tensor(np.array([1.0, -2.0]), requires_grad=True)
+    optimizer = Adam([p], lr=0.1, weight_decay=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (gg.sum(p**3) / 3).backward()
+        optimizer.step()
+    assert_close(p.detach(), np.array(PYTORCH), rtol=1e-12)
+
+
+PYTORCH = [0.7041212490185714, -2.3004939637372606]
+
+
+STEPS = [
+    {},
+    {"weight_decay": 0.1},
+    {"decay": 0.99},
+    {"beta1": 0.0, "eps": 1e-2},
+    {"correction2_sqrt": 0.03, "step_size": 1.0},
+]
+
+
+@pytest.mark.parametrize("options", STEPS, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_kernel_of_every_library_equals_the_definition(backend, options, dtype):
+    rng = np.random.default_rng(1)
+    p, g, m = (rng.normal(size=33).astype(dtype) for _ in range(3))
+    v = rng.uniform(0.1, 1, size=33).astype(dtype)
+    numbers = {
+        "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0,
+        "decay": 1.0, **options,
+    }  # fmt: skip
+    expected = adam(p, g, m, v, **numbers)
+    make = np.array if backend.name == "numpy-read-only" else backend.asarray  # only the gradient may be read-only
+    arrays = [make(p), backend.asarray(g), make(m), make(v)]
+    assert Adam.kernels[type(arrays[0])](*arrays, **numbers) is None
+    for x, y in zip((arrays[0], *arrays[2:]), expected, strict=True):
+        assert backend.to_numpy(x).dtype == dtype
+        np.testing.assert_allclose(backend.to_numpy(x), y, rtol=2e-6 if dtype == "float32" else 1e-14, atol=1e-7)
+    assert backend.to_numpy(arrays[1]).tolist() == g.tolist()
+
+
+def test_a_gradient_of_zero_changes_nothing():
+    p = gg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = Adam([p], lr=0.1)
+    p.grad = gg.zeros(2)
+    optimizer.step()
+    assert p.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"lr": -0.1}, "Adam: lr is -0.1, expected 0 or more"),
+        ({"eps": -1}, "Adam: eps is -1, expected 0 or more"),
+        ({"weight_decay": -1}, "Adam: weight_decay is -1, expected 0 or more"),
+        ({"lr": float("nan")}, "Adam: lr is nan, expected 0 or more"),
+        ({"betas": (1.0, 0.9)}, r"Adam: betas\[0\] is 1.0, expected at least 0 and below 1"),
+        ({"betas": (0.9, -0.1)}, r"Adam: betas\[1\] is -0.1, expected at least 0 and below 1"),
+        ({"betas": (0.9,)}, r"Adam: betas is \(0.9,\), expected two numbers"),
+        ({"betas": 0.9}, "Adam: betas is 0.9, expected two numbers"),
+    ],
+)
+def test_bad_options(options, message):
+    p = gg.tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match=message):
+        Adam([p], **options)
+
+
+def test_the_defaults_are_pytorchs():
+    assert Adam([gg.tensor([1.0], requires_grad=True)]).defaults == {
+        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0,
+    }  # fmt: skip

@@ -1,0 +1,187 @@
+"""gpugrad.files: save and load."""
+
+import json
+import os
+import re
+import struct
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import gpugrad as gg
+from gpugrad import nn
+from gpugrad.errors import DTypeError, FileFormatError
+
+STATE = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "bias": np.array([1.5, 2.5])}
+DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.safetensors"
+
+
+@pytest.fixture
+def whole(path):
+    gg.save(STATE, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 4)])
+def test_round_trip(path, dtype, shape):
+    array = np.asarray(np.random.default_rng(0).integers(0, 2, shape)).astype(dtype)
+    gg.save({"x": gg.asarray(array), "y": array}, path)
+    loaded = gg.load(path)
+    assert sorted(loaded) == ["x", "y"]
+    for x in loaded.values():
+        assert isinstance(x, gg.Tensor) and not x.requires_grad
+        assert x.dtype == dtype and x.shape == shape
+        assert np.array_equal(x.numpy(), array)
+
+
+def test_views_keep_their_values(path):
+    base = np.arange(24.0).reshape(4, 6)
+    gg.save({"transposed": base.T, "strided": base[::2, ::-1]}, path)
+    loaded = gg.load(path)
+    assert np.array_equal(loaded["transposed"].numpy(), base.T)
+    assert np.array_equal(loaded["strided"].numpy(), base[::2, ::-1])
+
+
+def test_tensors_that_record_and_shared_memory(path):
+    layer = nn.Linear(2, 2)
+    gg.save({"a": layer.weight, "b": layer.weight}, path)
+    assert gg.load(path)["b"].tolist() == layer.weight.tolist()
+
+
+def test_other_programs_read_the_file(path):
+    gg.save(STATE, path, metadata={"format": "np"})
+    read = safetensors.numpy.load_file(path)
+    assert all(np.array_equal(read[name], STATE[name]) for name in STATE)
+
+
+def test_files_of_other_programs(path):
+    safetensors.numpy.save_file(STATE, path)
+    assert gg.load(path)["weight"].tolist() == STATE["weight"].tolist()
+
+
+def test_loads_onto_a_device(path, device):
+    gg.save(STATE, path)
+    assert str(gg.load(path, device=device)["bias"].device).startswith(device)
+
+
+def test_what_is_no_array_is_refused_and_nothing_written(path):
+    with pytest.raises(DTypeError, match="save: 'step' is int, expected a Tensor or an array"):
+        gg.save({"x": np.ones(2), "step": 3}, path)
+    assert os.listdir(path.parent) == []
+
+
+def test_a_failed_save_leaves_the_old_file(path, whole, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(safetensors.numpy, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        gg.save({"x": np.ones(3)}, path)
+    assert path.read_bytes() == whole
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_no_file(path):
+    with pytest.raises(FileNotFoundError):
+        gg.load(path)
+
+
+def bad(path, content):
+    path.write_bytes(content)
+    with pytest.raises(
+        FileFormatError, match=re.escape(f"load: {path} is not a whole safetensors file of {len(content)} bytes: ")
+    ):
+        gg.load(path)
+
+
+def test_truncated_anywhere(path, whole):
+    for size in range(len(whole)):
+        bad(path, whole[:size])
+
+
+def test_trailing_bytes(path, whole):
+    bad(path, whole + b"\0")
+
+
+def test_foreign_files(path):
+    for content in (
+        b"",
+        b"PK\x03\x04" + bytes(100),
+        b"\x80\x04\x95" + bytes(60),
+        b"\x93NUMPY" + bytes(200),
+        b"not a model\n" * 20,
+    ):
+        bad(path, content)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**31, 2**32, 2**62, 2**63, 2**64 - 1])
+def test_hostile_header_lengths(path, whole, length):
+    bad(path, struct.pack("<Q", length) + whole[8:])
+
+
+def with_header(header, data=b"\0" * 8):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b"[]",
+        b"\xff\xfe{}",
+        b"[" * 5000,
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 16]}},  # beyond the end
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [-8, 0]}},
+        {"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}},  # a shape that does not fit the bytes
+        {"x": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2**33, 2**33], "data_offsets": [0, 8]}},  # overflows
+        {
+            "x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+            "y": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        },
+        {"x": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}},  # a hole, where anything could hide
+        {"x": {"dtype": "object", "shape": [1], "data_offsets": [0, 8]}},
+        {"x": {"shape": [2], "data_offsets": [0, 8]}},
+    ],
+)
+def test_hostile_headers(path, header):
+    bad(path, with_header(header))
+
+
+def test_dtypes_that_numpy_lacks(path):
+    """A file that is whole, but holds something that there is no dtype for."""
+    path.write_bytes(with_header({"x": {"dtype": "F8_E8M0", "shape": [8], "data_offsets": [0, 8]}}))
+    with pytest.raises(FileFormatError, match="holds arrays of dtype 'F8_E8M0', which NumPy lacks"):
+        gg.load(path)
+
+
+def test_nothing_is_half_loaded(path, whole):
+    """From the file to the model: a truncated file, and a whole one for another model."""
+    layer = nn.Linear(3, 2)
+    before = {name: x.numpy().copy() for name, x in layer.state_dict().items()}
+    path.write_bytes(whole[:-1])
+    with pytest.raises(FileFormatError):
+        layer.load_state_dict(gg.load(path))
+    gg.save({"weight": np.zeros((2, 3)), "bias": np.zeros(3)}, path)
+    with pytest.raises(
+        FileFormatError, match=r"load_state_dict: the state does not fit Linear: bias has shape \(3,\), expected \(2,\)"
+    ):
+        layer.load_state_dict(gg.load(path))
+    for name, x in layer.state_dict().items():
+        assert np.array_equal(x.numpy(), before[name])
+
+
+def test_what_was_loaded_can_be_changed(path):
+    gg.save(STATE, path)
+    x = gg.load(path)["bias"]
+    x += 1
+    assert x.tolist() == [2.5, 3.5]
