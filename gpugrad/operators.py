@@ -38,6 +38,16 @@ Axes = int | tuple[int, ...] | None
 _next_hook = count().__next__
 
 
+def _leave_to(op: Binary, other: Any) -> Any:
+    """NotImplemented, so that the other operand may try; called in an except block, which it raises again for ``x * [1, 2]``.
+
+    Python would take that for the repetition of the list, with x as the count.
+    """
+    if op is elementwise.multiply and isinstance(other, (list, tuple, str, bytes)):
+        raise
+    return NotImplemented
+
+
 def _left(op: Binary) -> Callable[[Any, Any], Tensor]:
     """``self op other``; NotImplemented for what no op takes, so that the other side may try."""
 
@@ -45,7 +55,7 @@ def _left(op: Binary) -> Callable[[Any, Any], Tensor]:
         try:
             return op(self, other)
         except UnsupportedOperandError:
-            return NotImplemented
+            return _leave_to(op, other)
 
     return operator
 
@@ -57,7 +67,7 @@ def _right(op: Binary) -> Callable[[Any, Any], Tensor]:
         try:
             return op(other, self)
         except UnsupportedOperandError:
-            return NotImplemented
+            return _leave_to(op, other)
 
     return operator
 
@@ -70,7 +80,7 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
         try:
             out = op(self, other)
         except UnsupportedOperandError:
-            return NotImplemented
+            return _leave_to(op, other)
         if tuple(out.array.shape) != tuple(self.array.shape):
             raise ShapeError(
                 f"{symbol}: the result has shape {tuple(out.array.shape)}, and the tensor {tuple(self.array.shape)} cannot change its own"

@@ -103,13 +103,14 @@ class _Sweep:
     def run(self, roots: Sequence[tuple[Node, Any]]) -> None:
         for node, gradient in roots:
             self.deliver(node, conj(gradient) if self._is_complex(node) else gradient)
-        heap, nodes, gradients, wanted = self.heap, self.nodes, self.gradients, self.wanted
+        heap, wanted, debug = self.heap, self.wanted, self.debug
+        pop_node, pop_gradient = self.nodes.pop, self.gradients.pop
         create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
         place, masks = self.place, self.live
         while heap:
             number = -heappop(heap)
-            node = nodes.pop(number)
-            g = gradients.pop(number)
+            node = pop_node(number)
+            g = pop_gradient(number)
             live = masks.pop(number, None) if masks else None
             if place is not None:
                 place(g)
@@ -136,7 +137,7 @@ class _Sweep:
                     reach = None
                     if live is not None or rule.branch is not None:
                         gradient, reach = follow(rule, residuals, gradient, live)
-                    if self.debug:
+                    if debug:
                         examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
                     deliver(parent, gradient if gradient is not None else self.zeros(parent, g), reach)
             if not retain:
@@ -249,6 +250,7 @@ class _Sweep:
         if leaf.grad is not None:
             g = self.arrived[leaf.number]
             total = add(leaf.grad, conj(g) if self._is_complex(leaf) else g)
+            total.array = _OWNED[type(total.array)](total.array, True)
             return total
         g = self.outgoing(leaf)
         return Tensor(_OWNED[type(g.array)](g.array, False), g.node) if self.create_graph else Tensor(g)

@@ -805,3 +805,13 @@ def test_methods_are_differentiable():
     x = leaf([[1.0, 2.0], [3.0, 4.0]])
     (x.T.reshape(4).sum() + x.mean() + x.max()).backward()
     assert x.grad.tolist() == [[1.25, 1.25], [1.25, 2.25]]
+
+
+@pytest.mark.parametrize("sequence", [[1, 2], (1, 2), "ab"])
+def test_sequences_are_refused_rather_than_repeated(sequence):
+    """Python would take tensor * [1, 2] for the repetition of the list."""
+    for operand in (gg.asarray(3), gg.zeros(2)):
+        with pytest.raises(TypeError, match=rf"multiply: got {type(sequence).__name__}, expected a Tensor"):
+            operand * sequence
+        with pytest.raises(TypeError, match=rf"multiply: got {type(sequence).__name__}, expected a Tensor"):
+            sequence * operand
