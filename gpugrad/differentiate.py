@@ -92,7 +92,8 @@ def _root(output: Any, gradient: Any, name: str, create_graph: bool) -> tuple[No
                 f"{name}: the output has shape {tuple(array.shape)} and dtype {array.dtype}; only a real output of one element has "
                 "an implicit gradient of 1: reduce it, for instance with .sum(), or pass gradient="
             )
-        gradient = raw_full(array, array.shape, 1, array.dtype)
+        one = raw_full(array, array.shape, 1, array.dtype)
+        return output.node, Tensor(one) if create_graph else one
     return output.node, _seed(gradient, array, name, create_graph)
 
 
