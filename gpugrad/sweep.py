@@ -267,7 +267,8 @@ class _Sweep:
 
     @staticmethod
     def _is_complex(node: Node) -> bool:
-        return node.dtype is not None and numpy_dtype(node.dtype).kind == "c"
+        kind = getattr(node.dtype, "kind", None)  # NumPy's dtypes have it, which is quicker than to translate them
+        return kind == "c" if kind is not None else node.dtype is not None and numpy_dtype(node.dtype).kind == "c"
 
 
 def _alone(arrays: dict[int, Any], key: int) -> bool:
@@ -319,6 +320,8 @@ def unbroadcast(gradient: Any, shape: tuple[int, ...]) -> Any:
     """
     given = tuple(gradient.shape)
     new = len(given) - len(shape)
+    if new > 0 and given[new:] == shape:  # the usual case: a bias
+        return sum(gradient, axis=tuple(range(new)))
     stretched = tuple(i for i, n in enumerate(shape) if n == 1 and new >= 0 and given[new + i] != 1)
     if new < 0 or any(n != given[new + i] for i, n in enumerate(shape) if i not in stretched):
         raise RuleError(f"a gradient rule returned shape {given}, which does not reduce to the operand's shape {tuple(shape)}")

@@ -119,19 +119,17 @@ class Leaf(Node):
 
     `updated` is the number at which the array was last changed in place by an optimizer: a graph recorded before that may
     hold the old array as a residual and is refused. `changed` is when the Tensor was last changed in any way, a new array
-    included, which only matters to what computes with it again. `buffer`, if an optimizer gave one, is where `grad` is kept.
+    included, which only matters to what computes with it again.
     """
 
-    __slots__ = ("buffer", "changed", "grad", "updated")
+    __slots__ = ("changed", "grad", "updated")
 
     grad: Tensor | None
-    buffer: Any
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         Node.__init__(self, (), shape, dtype)
         self.grad = None
         self.updated = self.changed = 0
-        self.buffer = None
 
     def mark_updated(self) -> None:
         """The array was changed in place: graphs recorded before now must not be differentiated through it."""

@@ -29,10 +29,23 @@ def test_an_op_in_three_steps(tmp_path):
     text = face.read_text(encoding="utf-8")
     assert "logistic" not in text
     text = text.replace("from gpugrad.ops.elementwise import (\n", "from gpugrad.ops.elementwise import (\n    logistic,\n")
-    face.write_text(text.replace('__all__ = [\n', '__all__ = [\n    "logistic",\n'), encoding="utf-8")
+    face.write_text(text.replace("__all__ = [\n", '__all__ = [\n    "logistic",\n'), encoding="utf-8")
 
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/ops", "tests/test_registry.py", "-k", "logistic"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/ops",
+        "tests/test_registry.py",
+        "-k",
+        "logistic",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None

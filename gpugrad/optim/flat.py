@@ -17,8 +17,8 @@ from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.tape import Tensor
 
-# On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 256 KiB of float32.
-_CPU_PIECE = 1 << 16
+# On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 512 KiB of float32.
+_CPU_PIECE = 1 << 17
 
 Piece = tuple[slice, tuple[int, ...], slice]
 """A stretch of the buffer, the parameters that it holds, and which part of the parameter if it is only one."""
