@@ -35,11 +35,12 @@ import functools
 import inspect
 import linecache
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import place_of
+from gpugrad.arrays.dtypes import is_inexact
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import GENERATED, examine
@@ -121,13 +122,14 @@ def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, Grad
         "DTypeError for a dtype that it does not take.\n"
         f"Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.{name}.html"
     )
-    return _declare(definition, rules, True, True, {})
+    return _declare(definition, rules, True, True, False, {})
 
 
 def primitive(
     *,
     standard: bool = False,
     elementwise: bool = False,
+    casts: bool = False,
     branches: Mapping[str, Callable[..., Any]] | None = None,
     **rules: GradientRule,
 ) -> Callable[[Function], Function]:
@@ -135,12 +137,13 @@ def primitive(
 
     `standard` says that ``numpy.<name>`` and ``cupy.<name>`` are kernels of this op. A rule is called with the gradient of the
     result and what its parameter names ask for: operands, options, ``out``, ``<operand>_shape``, ``<operand>_device``.
+    `casts` says that the result may be of integers although an operand records; then it is a constant.
     `elementwise` and `branches` say how far a mask of live gradients reaches (see ``branches.py``): `branches` gives, for an
     operand that may not be taken, a function of its rule's residuals that tells where it was.
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, standard, elementwise, branches or {})
+        return _declare(definition, rules, standard, elementwise, casts, branches or {})
 
     return declare
 
@@ -153,7 +156,7 @@ def fused(*, elementwise: bool = False, **rules: GradientRule) -> Callable[[Func
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, False, elementwise, {})
+        return _declare(definition, rules, False, elementwise, False, {})
 
     return declare
 
@@ -163,6 +166,7 @@ def _declare(
     rules: Mapping[str, GradientRule],
     standard: bool,
     elementwise: bool,
+    casts: bool,
     branches: Mapping[str, Callable[..., Any]],
 ) -> Function:
     name = definition.__name__.lstrip("_")
@@ -180,7 +184,8 @@ def _declare(
                 elementwise=elementwise, linear=data.isdisjoint(residuals), branch=branches.get(operand),
             )  # fmt: skip
             keeps.append((operand, residuals))
-    wrapper = _compile(_parameters(signature), operands, tuple(keeps), _call(signature, operands), name)(scope)
+    wrapper = _factory(_form(signature, operands, keeps, casts))(**scope)
+    wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     functools.update_wrapper(wrapper, definition)
     wrapper.kernels = kernels
     wrapper.definition = definition
@@ -194,66 +199,52 @@ def composite(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
-def _parameters(signature: inspect.Signature) -> str:
-    """The parameter list as source, without annotations."""
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
-    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+class _Form(NamedTuple):
+    """What shapes the source of a wrapper; ops of one form share their code, so that importing gpugrad stays quick."""
+
+    parameters: str  # the parameter list, without annotations
+    operands: tuple[str, ...]
+    keeps: tuple[tuple[str, tuple[str, ...]], ...]  # the operands that have a rule, each with what it keeps
+    arguments: str  # how the kernel is called
+    options: str  # a dict display of what is no operand, for error messages
+    casts: bool
 
 
-def _call(signature: inspect.Signature, operands: tuple[str, ...]) -> tuple[str, str]:
-    """How the kernel is called, and the options as a dict display for error messages."""
+def _form(
+    signature: inspect.Signature, operands: tuple[str, ...], keeps: list[tuple[str, tuple[str, ...]]], casts: bool
+) -> _Form:
     parameters = signature.parameters.values()
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
     arguments = (f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else p.name for p in parameters)
     options = (f"'{p.name}': {p.name}" for p in parameters if p.name not in operands)
-    return ", ".join(arguments), "{" + ", ".join(options) + "}"
+    return _Form(
+        str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)),
+        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts,
+    )  # fmt: skip
 
 
 @functools.cache
-def _compile(
-    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str], name: str
-) -> Callable[[dict[str, Any]], Any]:
-    """A factory of wrappers; ops of the same shape share its code, so that importing gpugrad stays quick."""
-    shape = (parameters, operands, keeps, call)
-    factory = _factory(*shape)
-
-    def make(scope: dict[str, Any]) -> Any:
-        wrapper = factory(**scope)
-        wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
-        return wrapper
-
-    return make
-
-
-@functools.cache
-def _factory(
-    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str]
-) -> Callable[..., Any]:
-    rules = [f"{operand}_rule" for operand, _ in keeps]
-    wrapper = _source(parameters, operands, keeps, call)
-    source = (
-        f"def factory(op, kernels, combined{''.join(', ' + rule for rule in rules)}):\n"
-        + _indent(wrapper)
-        + "\n    return wrapper"
-    )
+def _factory(form: _Form) -> Callable[..., Any]:
+    """A function that makes wrappers of this form from an op's name, kernels and rules."""
+    parameters = ", ".join(["op", "kernels", "combined", *(f"{operand}_rule" for operand, _ in form.keeps)])
+    source = f"def factory({parameters}):\n" + _indent(_source(form)) + "\n    return wrapper"
     file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
-        "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine,
-        "place_of": place_of,
+        "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine, "place_of": place_of,
+        "is_inexact": is_inexact,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
     factory: Callable[..., Any] = scope["factory"]
     return factory
 
 
-def _source(
-    parameters: str, operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...], call: tuple[str, str]
-) -> str:
+def _source(form: _Form) -> str:
     """The source of the wrapper shown at the top of this module."""
-    arguments, options = call
+    operands = form.operands
     given = "(" + "".join(f"{x}, " for x in operands) + ")"
-    recording = {operand for operand, _ in keeps}
-    lines = [f"def wrapper{parameters}:"]
+    recording = {operand for operand, _ in form.keeps}
+    lines = [f"def wrapper{form.parameters}:"]
     for i, x in enumerate(operands):
         keep_node = f"{x}_node = {x}.node; " if x in recording else ""
         lines += [f"    if isinstance({x}, Tensor):", f"        {keep_node}{x} = {x}.array; wrapped = True"]
@@ -262,37 +253,40 @@ def _source(
             lines += ["    else:", f"        {'; '.join(otherwise)}"]
     lines += ["    try:"]
     if len(operands) == 1:
-        lines += [f"        out = kernels[type({operands[0]})]({arguments})"]
+        lines += [f"        out = kernels[type({operands[0]})]({form.arguments})"]
     else:
         same = " is ".join(f"type({x})" for x in operands)
         lines += [
             f"        if {same}: kernel = kernels[type({operands[0]})]",
             f"        else: kernel = combined[{', '.join(f'type({x})' for x in operands)}]",
-            f"        out = kernel({arguments})",
+            f"        out = kernel({form.arguments})",
         ]
     lines += [
         "    except Exception as error:",
-        f"        raise explain(op, error, {given}, {options}) from None",
+        f"        raise explain(op, error, {given}, {form.options}) from None",
         "    if not wrapped:",
         "        return out",
         "    mode = flags()",
+        *_recording(form),
+        f"    return result if mode < 2 else examine(result, op, {given})",
     ]
-    lines += _recording(operands, keeps)
-    lines += [f"    return result if mode < 2 else examine(result, op, {given})"]
     return "\n".join(lines)
 
 
-def _recording(operands: tuple[str, ...], keeps: tuple[tuple[str, tuple[str, ...]], ...]) -> list[str]:
+def _recording(form: _Form) -> list[str]:
     """The lines that make the result: a constant, or a Tensor with an edge to every operand that records."""
 
     def edge(operand: str, residuals: tuple[str, ...]) -> str:
         kept = "".join(_residual(name) + ", " for name in residuals)
         return f"({operand}_node, {operand}_rule, ({kept}))"
 
+    keeps = form.keeps
     if not keeps:
         return ["    result = Tensor(out)"]
-    none = " and ".join(f"{operand}_node is None" for operand, _ in keeps)
-    lines = [f"    if not mode & 1 or {none}:", "        result = Tensor(out)"]
+    constant = "not mode & 1 or " + " and ".join(f"{operand}_node is None" for operand, _ in keeps)
+    if form.casts:
+        constant += " or not is_inexact(out.dtype)"
+    lines = [f"    if {constant}:", "        result = Tensor(out)"]
     if len(keeps) == 2:  # the common case, without building a list
         (x, x_keeps), (y, y_keeps) = keeps
         for condition, edges in (

@@ -107,7 +107,7 @@ def _rebind(x: Tensor, out: Tensor) -> Tensor:
     if is_grad_enabled():
         x.node = out.node
     elif type(x.node) is Leaf:
-        x.node.mark_rebound()  # it stays a leaf: an optimizer's step by hand
+        x.node.mark_changed()  # it stays a leaf: an optimizer's step by hand
     return x
 
 
@@ -501,7 +501,7 @@ class Operators:
         else:
             self.array = indexing.put(self.array, raw(source), key)
         if type(self.node) is Leaf:
-            self.node.mark_rebound()
+            self.node.mark_changed()
 
     # Operators -------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernels, is_cupy
 from gpugrad.branches import follow, joined, narrowed
 from gpugrad.debug import examine_gradient, finite
-from gpugrad.errors import GraphError, InplaceError, RuleError
+from gpugrad.errors import GraphError, RuleError
 from gpugrad.modes import DEBUG, flags, start, stop
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
@@ -129,9 +129,6 @@ class _Sweep:
             if create_graph:
                 edges = self.lift(node, edges)
             for parent, rule, residuals in edges:
-                # Also where the parent is no target: the rule of another operand may hold its array.
-                if type(parent) is Leaf and parent.updated > number:
-                    raise InplaceError(_updated_message(parent, rule.op))
                 if parent.number >= oldest:
                     gradient = rule.function(g, *residuals)
                     reach = None
@@ -207,9 +204,6 @@ class _Sweep:
         elif type(node) is Joint:
             if node.pull is None:
                 raise GraphError(FREED)
-            for parent in node.parents:
-                if type(parent) is Leaf and parent.updated > node.number:
-                    raise InplaceError(_updated_message(parent, node.name))
             healthy = not self.debug or all(map(finite, g))
             for parent, gradient in node.pull(g, self.create_graph):
                 if parent.number >= self.oldest:
@@ -335,10 +329,3 @@ def cast(gradient: Any, dtype: Any) -> Any:
     if numpy_dtype(gradient.dtype).kind == "c" and numpy_dtype(dtype).kind != "c":
         gradient = real(gradient)
     return astype(gradient, dtype, copy=False)
-
-
-def _updated_message(leaf: Leaf, op: str) -> str:
-    return (
-        f"backward: {op} used a parameter of shape {tuple(leaf.shape)} that an optimizer has changed since; its gradient would be wrong: "
-        "run the forward pass again, or call backward before step"
-    )

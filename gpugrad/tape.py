@@ -117,26 +117,20 @@ class Node:
 class Leaf(Node):
     """The node of a Tensor that was asked to require a gradient: gradients end here, summed up in `grad`.
 
-    `updated` is the number at which the array was last changed in place by an optimizer: a graph recorded before that may
-    hold the old array as a residual and is refused. `changed` is when the Tensor was last changed in any way, a new array
-    included, which only matters to what computes with it again.
+    `changed` is the number at which the Tensor was last given other values, which matters to what computes with it again.
     """
 
-    __slots__ = ("changed", "grad", "updated")
+    __slots__ = ("changed", "grad")
 
     grad: Tensor | None
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         Node.__init__(self, (), shape, dtype)
         self.grad = None
-        self.updated = self.changed = 0
+        self.changed = 0
 
-    def mark_updated(self) -> None:
-        """The array was changed in place: graphs recorded before now must not be differentiated through it."""
-        self.updated = self.changed = _next_number()
-
-    def mark_rebound(self) -> None:
-        """The Tensor was given a new array; the old one, which graphs may hold, is as it was."""
+    def mark_changed(self) -> None:
+        """The Tensor was given other values, in an array that no graph holds."""
         self.changed = _next_number()
 
 

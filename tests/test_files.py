@@ -185,3 +185,42 @@ def test_what_was_loaded_can_be_changed(path):
     x = gg.load(path)["bias"]
     x += 1
     assert x.tolist() == [2.5, 3.5]
+
+
+def test_a_model_is_no_dict(path):
+    with pytest.raises(DTypeError, match=r"^save: got Linear, expected named Tensors or arrays; pass model.state_dict\(\)$"):
+        gg.save(nn.Linear(2, 2), path)
+    with pytest.raises(DTypeError, match="^save: got list, expected named Tensors or arrays in a dict$"):
+        gg.save([1.0], path)
+    assert os.listdir(path.parent) == []
+
+
+def test_saving_into_a_folder_that_does_not_exist(path):
+    folder = path.parent / "missing"
+    with pytest.raises(FileNotFoundError, match=re.escape(f"save: there is no such folder: '{folder}'")) as caught:
+        gg.save(STATE, folder / path.name)
+    assert caught.value.filename == str(folder)
+
+
+def test_bfloat16_is_widened(path):
+    values = np.array([[1.0, -2.5, 3.140625], [np.inf, 2.0**-126, -0.0]], np.float32)
+    bits = (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+    half = np.array([0.5, 1.5], np.float16)
+    header = {
+        "x": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]},
+        "y": {"dtype": "F16", "shape": [2], "data_offsets": [12, 16]},
+        "empty": {"dtype": "BF16", "shape": [0, 2], "data_offsets": [16, 16]},
+    }
+    path.write_bytes(with_header(header, bits + half.tobytes()))
+    loaded = gg.load(path)
+    assert loaded["x"].dtype == gg.float32
+    np.testing.assert_array_equal(loaded["x"].numpy().view(np.uint32), values.view(np.uint32))
+    assert loaded["y"].dtype == gg.float16 and loaded["y"].tolist() == [0.5, 1.5]
+    assert loaded["empty"].shape == (0, 2)
+    loaded["x"][0, 0] = 7.0  # writable
+
+
+def test_truncated_bfloat16(path):
+    whole = with_header({"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}})
+    for size in range(len(whole)):
+        bad(path, whole[:size])

@@ -8,8 +8,9 @@ import numpy
 
 from gpugrad.errors import GraphError
 from gpugrad.ops.conversion import asarray
+from gpugrad.ops.indexing import put
 from gpugrad.ops.transfer import copy
-from gpugrad.tape import Leaf, Tensor, raw, require_grad
+from gpugrad.tape import Leaf, Tensor, require_grad
 
 
 class Parameter(Tensor):
@@ -46,15 +47,13 @@ class Parameter(Tensor):
 
 
 def overwrite(x: Any, values: Any) -> None:
-    """Write raw `values` (an array or a number) into the array of x, a Tensor or array, in place.
+    """Give x, a Tensor, other values, or write them into x, an array.
 
-    In place, because an optimizer keeps parameters as views of one buffer. Graphs recorded before are refused from now on,
-    as after an optimizer's step: they hold the array as it was.
+    A Tensor gets a new array, since graphs and others may hold the old one; an optimizer takes it into its buffer again.
     """
-    array = raw(x)
-    if isinstance(array, numpy.generic):  # a 0-d result, which has no memory to write to
-        x.array = numpy.full((), values, array.dtype)
-    else:
-        array[...] = values
-    if isinstance(x, Tensor) and isinstance(x.node, Leaf):
-        x.node.mark_updated()
+    if not isinstance(x, Tensor):
+        x[...] = values
+        return
+    x.array = put(x.array, values, ...)
+    if isinstance(x.node, Leaf):
+        x.node.mark_changed()

@@ -86,7 +86,7 @@ def _put_value_rule(g: Any, key: Any) -> Any:
     return where(getitem(stored, key) == numbers, taken, 0)
 
 
-@primitive(x=_put_rule, value=_put_value_rule)
+@primitive(casts=True, x=_put_rule, value=_put_value_rule)
 def put(x: Any, value: Any, /, key: Any) -> Any:
     """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
 

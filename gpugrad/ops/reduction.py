@@ -42,7 +42,7 @@ def _sum_rule(g: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, ...]) -> A
     return broadcast_to(_keep(g, axis, keepdims, x_shape), x_shape)
 
 
-@primitive(standard=True, x=_sum_rule)
+@primitive(standard=True, casts=True, x=_sum_rule)
 def sum(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
     """The sum over `axis` (all axes for None). Small integers are summed in the default integer dtype.
 
@@ -139,7 +139,7 @@ def _prod_rule(g: Any, x: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, .
     return _keep(g, axis, keepdims, x_shape) * others
 
 
-@primitive(standard=True, x=_prod_rule)
+@primitive(standard=True, casts=True, x=_prod_rule)
 def prod(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
     """The product over `axis` (all axes for None). The gradient is right where elements are zero.
 
@@ -167,7 +167,7 @@ def _without_initial(g: Any, axis: int, include_initial: bool) -> Any:
     return g[(slice(None),) * axis + (slice(1, None), ...)] if include_initial else g
 
 
-@primitive(standard=True, x=_cumulative_sum_rule)
+@primitive(standard=True, casts=True, x=_cumulative_sum_rule)
 def cumulative_sum(x: A, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False) -> A:
     """Sums of the elements up to and including each one, along `axis`; with a 0 in front if `include_initial`.
 
@@ -201,7 +201,7 @@ def _shifted(x: Any, step: int, fill: Any) -> Any:
     return concat([x[..., step:], fill(x[..., :step])], axis=-1)
 
 
-@primitive(standard=True, x=_cumulative_prod_rule)
+@primitive(standard=True, casts=True, x=_cumulative_prod_rule)
 def cumulative_prod(x: A, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False) -> A:
     """Products of the elements up to and including each one, along `axis`; with a 1 in front if `include_initial`.
 

@@ -1,12 +1,16 @@
 """Flat buffers: the parameters of one device and dtype, and the optimizer's state for them, each in one array.
 
-A parameter is then a view of its stretch of the buffer, and one kernel updates all of them.
+A parameter is then a view of its stretch of the buffer, and one kernel updates all of them in place, unless somebody else
+still holds that memory: a graph that was recorded before, a detached copy, the user. Then the buffer is copied first, so that
+what they hold stays as it was.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy
@@ -15,6 +19,7 @@ from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
+from gpugrad.ops.transfer import copy
 from gpugrad.tape import Tensor
 
 # On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 512 KiB of float32.
@@ -32,16 +37,31 @@ class FlatBuffer:
 
     def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
         self.parameters = list(parameters)
-        shapes = [tuple(p.array.shape) for p in parameters]
-        sizes = [math.prod(shape) for shape in shapes]
-        self.starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        self.data = concat([reshape(p.array, (-1,)) for p in parameters])
-        self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
-        self.views = [reshape(self.of(self.data, i), shape) for i, shape in enumerate(shapes)]
-        self.steps = [0] * len(sizes)
+        self.shapes = [tuple(p.array.shape) for p in parameters]
+        self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
+        self.steps = [0] * len(self.shapes)
         self._pieces: dict[tuple[int, ...], list[Piece]] = {}
-        for parameter, view in zip(parameters, self.views, strict=True):
+        self._place(concat([reshape(p.array, (-1,)) for p in parameters]))
+        self._alone = self._holders()
+        self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
+
+    def _place(self, data: Any) -> None:
+        """Make the parameters views of `data`, which nobody else holds."""
+        self.data = data
+        self.views = [reshape(self.of(data, i), shape) for i, shape in enumerate(self.shapes)]
+        for parameter, view in zip(self.parameters, self.views, strict=True):
             parameter.array = view
+
+    def _holders(self) -> list[int]:
+        """How many references there are to the buffer (every view of it, a view of a view included, is one) and to each view."""
+        return [sys.getrefcount(self.data), *map(sys.getrefcount, self.views)]
+
+    def release(self) -> None:
+        """Go to a copy of the memory if anybody else holds it, which other libraries than NumPy and CuPy do not tell."""
+        tells = isinstance(self.data, numpy.ndarray) or is_cupy(type(self.data))
+        if not tells or self._holders() != self._alone:
+            self._place(copy(self.data))
+            self._alone = self._holders()
 
     def of(self, flat: Any, i: int) -> Any:
         """The stretch of a flat array that belongs to parameter i."""

@@ -117,6 +117,7 @@ class Optimizer:
         for i, p in enumerate(buffer.parameters):
             if p.grad is not None:
                 by_step.setdefault(buffer.steps[i], []).append(i)
+        buffer.release()
         kernel = self.kernels[type(buffer.data)]
         for step, chosen in by_step.items():
             numbers = self.numbers(group, step + 1)
@@ -126,7 +127,7 @@ class Optimizer:
                 buffer.steps[i] += 1
                 node = buffer.parameters[i].node
                 if isinstance(node, Leaf):
-                    node.mark_updated()
+                    node.mark_changed()
 
     def _current_buffers(self, index: int) -> list[FlatBuffer]:
         """The buffers of a group; made again, with their state, if a parameter has moved or been given a new array."""

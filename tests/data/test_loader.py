@@ -96,6 +96,26 @@ def test_collate_fn_gets_the_samples():
     assert batches == [[0, 1, 2, 3], [4, 5, 6]]
 
 
+def test_an_iterator_draws_its_order_when_it_is_made():
+    one, two = gg.random.Generator(5), gg.random.Generator(5)
+    first = iter(DataLoader(DATASET, 3, True, generator=one))
+    two.permutation(7, device="cpu")
+    assert one.get_state() == two.get_state()
+    one.permutation(100, device="cpu")  # changes nothing for what is on its way
+    assert [y.tolist() for _, y in first] == labels(DataLoader(DATASET, 3, True, generator=gg.random.Generator(5)))
+
+
+def test_options_after_shuffle_are_by_keyword_only():
+    with pytest.raises(TypeError):
+        DataLoader(DATASET, 3, False, True)
+
+
+def test_num_workers():
+    assert len(DataLoader(DATASET, 3, num_workers=0)) == 3
+    with pytest.raises(ValueError, match="DataLoader: num_workers is 2, expected 0: batches are made in the calling process"):
+        DataLoader(DATASET, num_workers=2)
+
+
 @pytest.mark.parametrize("dataset", [[], TensorDataset(np.empty((0, 3)))])
 def test_an_empty_dataset(dataset):
     with pytest.raises(

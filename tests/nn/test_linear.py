@@ -5,7 +5,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import nn
-from gpugrad.errors import ShapeError
+from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.testing import assert_close, check_grads
 
 
@@ -93,3 +93,8 @@ def test_flatten_of_axes_that_are_not_there():
         nn.Flatten()(gg.ones(3))
     with pytest.raises(ShapeError, match=r"Flatten: start_dim 2 comes after end_dim 1 for an input of shape \(2, 3, 4\)"):
         nn.Flatten(2, 1)(gg.ones((2, 3, 4)))
+
+
+def test_lists_are_no_input():
+    with pytest.raises(DTypeError, match="^Linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"):
+        nn.Linear(2, 3)([[1.0, 2.0]])

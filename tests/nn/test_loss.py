@@ -33,3 +33,9 @@ def test_the_weight_is_a_buffer():
 def test_mse():
     assert_close(nn.MSELoss(reduction="sum")(X, X + 2), np.array(48.0))
     assert_close(nn.MSELoss()(X, X + 2), np.array(4.0))
+
+
+@pytest.mark.parametrize("kind", [nn.CrossEntropyLoss, nn.NLLLoss, nn.MSELoss])
+def test_the_reduction_is_checked_when_the_loss_is_made(kind):
+    with pytest.raises(ValueError, match=f"{kind.__name__}: reduction is 'avg', expected 'mean', 'sum' or 'none'"):
+        kind(reduction="avg")

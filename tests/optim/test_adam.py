@@ -15,17 +15,21 @@ OPTIONS = [
     {"weight_decay": 0.1},
     {"betas": (0.0, 0.9), "weight_decay": 0.01},
     {"betas": (0.9, 0.0)},
+    {"amsgrad": True},
+    {"maximize": True, "weight_decay": 0.1},
+    {"amsgrad": True, "maximize": True, "betas": (0.8, 0.5)},
 ]
 
 
-def by_hand(p, gradients, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+def by_hand(p, gradients, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False):
     """torch.optim.Adam, as its documentation writes it."""
-    m, v = np.zeros_like(p), np.zeros_like(p)
+    m, v, largest = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
     for t, g in enumerate(gradients, 1):
-        g = g + weight_decay * p
+        g = (-g if maximize else g) + weight_decay * p
         m = betas[0] * m + (1 - betas[0]) * g
         v = betas[1] * v + (1 - betas[1]) * g * g
-        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
+        largest = np.maximum(largest, v)
+        m_hat, v_hat = m / (1 - betas[0] ** t), (largest if amsgrad else v) / (1 - betas[1] ** t)
         p = p - lr * m_hat / (np.sqrt(v_hat) + eps)
     return p
 
@@ -62,22 +66,25 @@ STEPS = [
     {"decay": 0.99},
     {"beta1": 0.0, "eps": 1e-2},
     {"correction2_sqrt": 0.03, "step_size": 1.0},
+    {"maximize": True, "weight_decay": 0.1},
 ]
 
 
 @pytest.mark.parametrize("options", STEPS, ids=str)
+@pytest.mark.parametrize("amsgrad", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_kernel_of_every_library_equals_the_definition(backend, options, dtype):
+def test_the_kernel_of_every_library_equals_the_definition(backend, options, amsgrad, dtype):
     rng = np.random.default_rng(1)
     p, g, m = (rng.normal(size=33).astype(dtype) for _ in range(3))
     v = rng.uniform(0.1, 1, size=33).astype(dtype)
     numbers = {
         "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0,
-        "decay": 1.0, **options,
+        "decay": 1.0, "maximize": False, **options,
     }  # fmt: skip
-    expected = adam(p, g, m, v, **numbers)
+    state = [m, v, *([rng.uniform(0.1, 1, size=33).astype(dtype)] if amsgrad else [])]
+    expected = adam(p, g, *state, **numbers)
     make = np.array if backend.name == "numpy-read-only" else backend.asarray  # only the gradient may be read-only
-    arrays = [make(p), backend.asarray(g), make(m), make(v)]
+    arrays = [make(p), backend.asarray(g), *map(make, state)]
     assert Adam.kernels[type(arrays[0])](*arrays, **numbers) is None
     for x, y in zip((arrays[0], *arrays[2:]), expected, strict=True):
         assert backend.to_numpy(x).dtype == dtype
@@ -114,5 +121,32 @@ def test_bad_options(options, message):
 
 def test_the_defaults_are_pytorchs():
     assert Adam([gg.tensor([1.0], requires_grad=True)]).defaults == {
-        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0,
+        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False,
     }  # fmt: skip
+
+
+def test_the_state_of_amsgrad_is_pytorchs_and_is_kept():
+    p, q = (gg.tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    optimizer, other = Adam([p], amsgrad=True), Adam([q], amsgrad=True)
+    p.grad = gg.asarray(np.array([3.0, 4.0]))
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert set(state["state"][0]) == {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"}
+    other.load_state_dict(state)
+    p.grad = gg.asarray(np.array([0.5, 0.25]))
+    optimizer.step()
+    assert_close(optimizer.state_dict()["state"][0]["max_exp_avg_sq"], np.array([9.0, 16.0]) * 1e-3)
+    assert_close(other.state_dict()["state"][0]["max_exp_avg_sq"], np.array([9.0, 16.0]) * 1e-3)
+
+
+def test_amsgrad_keeps_nan():
+    """As numpy.maximum does, on every library: a parameter that is broken shows."""
+    numbers = {"step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0}
+    state = [np.zeros(2), np.zeros(2), np.array([np.nan, 0.0])]
+    p, *_, largest = adam(np.ones(2), np.array([1.0, np.nan]), *state, decay=1.0, maximize=False, **numbers)
+    assert np.isnan(p).all() and np.isnan(largest).all()
+
+
+def test_maximize_is_by_keyword_only():
+    with pytest.raises(TypeError):
+        Adam([gg.tensor([1.0], requires_grad=True)], 0.1, (0.9, 0.99), 1e-8, 0.0, False, True)

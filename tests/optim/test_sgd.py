@@ -17,14 +17,18 @@ OPTIONS = [
     {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01},
     {"momentum": 0.9, "nesterov": True},
     {"momentum": 0.5, "nesterov": True, "weight_decay": 0.1},
+    {"maximize": True},
+    {"maximize": True, "weight_decay": 0.1},
+    {"maximize": True, "momentum": 0.9},
+    {"maximize": True, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
 ]
 
 
-def by_hand(p, gradients, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
+def by_hand(p, gradients, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
     """torch.optim.SGD, as its documentation writes it."""
     buffer = None
     for g in gradients:
-        g = g + weight_decay * p
+        g = (-g if maximize else g) + weight_decay * p
         if momentum:
             buffer = g.copy() if buffer is None else momentum * buffer + (1 - dampening) * g
             g = g + momentum * buffer if nesterov else buffer
@@ -64,7 +68,8 @@ PYTORCH = [0.40380474773152214, -9.287477729811815]
 def test_the_kernel_of_every_library_equals_the_definition(backend, options, first, dtype):
     rng = np.random.default_rng(1)
     p, g, buffer = (rng.normal(size=33).astype(dtype) for _ in range(3))
-    numbers = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, **options, "first": first}
+    defaults = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False}
+    numbers = {**defaults, **options, "first": first}
     state = [buffer] if numbers["momentum"] else []
     expected = sgd(p, g, *state, **numbers)
     make = np.array if backend.name == "numpy-read-only" else backend.asarray  # only the gradient may be read-only
@@ -99,5 +104,5 @@ def test_bad_options(options, message):
 
 def test_the_defaults_are_pytorchs():
     assert SGD([gg.tensor([1.0], requires_grad=True)]).defaults == {
-        "lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False,
+        "lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False,
     }  # fmt: skip

@@ -65,3 +65,10 @@ def test_checkpoint_drops_the_same_elements_again():
 def test_probabilities_out_of_range(p):
     with pytest.raises(ValueError, match=f"dropout: p is {p}, expected a probability from 0 to 1"):
         F.dropout(np.ones(3), p, training=False)
+
+
+def test_a_mask_of_where_reaches_through():
+    gg.manual_seed(0)
+    found = gg.grad(lambda x: gg.sum(gg.where(x > 0, F.dropout(gg.sqrt(x), 0.5), 0.0)))(np.array([0.0] * 8 + [4.0] * 8))
+    assert found[:8].tolist() == [0.0] * 8
+    assert sorted(set(found[8:].tolist())) == [0.0, 0.5]

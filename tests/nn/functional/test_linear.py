@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gpugrad as gg
-from gpugrad.errors import DeviceError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, ShapeError
 from gpugrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -62,3 +62,8 @@ def test_memory_kept_for_the_backward_pass_is_that_of_input_and_weight():
     x, weight, bias = (gg.tensor(RNG.normal(size=s), requires_grad=True) for s in [(2, 3), (4, 3), (4,)])
     kept = [r for _, _, residuals in F.linear(x, weight, bias).node.edges for r in residuals]
     assert {id(r) for r in kept} == {id(x.array), id(weight.array)}
+
+
+def test_lists_are_no_input():
+    with pytest.raises(DTypeError, match="^linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"):
+        F.linear([[1.0, 2.0]], np.ones((3, 2)))

@@ -11,6 +11,8 @@ import pytest
 import gpugrad as gg
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.nn import functional as F
+from gpugrad.nn.functional.loss import _cross_entropy as loss_op
+from gpugrad.nn.functional.loss import _cross_entropy_gradient as gradient_op
 from gpugrad.testing import assert_close, check_grads
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [-2.0, 0.0, 1.0], [0.1, 0.2, 0.3]])
@@ -224,3 +226,56 @@ def test_mse_loss_does_not_broadcast():
         F.mse_loss(np.ones(0), np.ones(0))
     with pytest.raises(ValueError, match="mse_loss: reduction is 'max'"):
         F.mse_loss(np.ones(1), np.ones(1), reduction="max")
+
+
+# Half precision: 70,000 is beyond float16, in counts as in sums of losses.
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": np.ones(2, np.float16)}, {"label_smoothing": 0.1}], ids=str)
+def test_cross_entropy_of_many_rows_in_half_precision(backend, options):
+    if not hasattr(backend.asarray(np.zeros(1, np.float32)), "strides"):
+        pytest.skip("this array library has no float16")
+    options = {name: backend.asarray(x) if isinstance(x, np.ndarray) else x for name, x in options.items()}
+    x = gg.tensor(backend.asarray(np.zeros((70_000, 2), np.float16)), requires_grad=True)
+    labels = backend.asarray(np.arange(70_000) % 2)
+    loss = F.cross_entropy(x, labels, **options)
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == gg.float16
+    assert loss.item() == np.float16(np.log(2))
+    signs = np.where(np.arange(2) == (np.arange(70_000) % 2)[:, None], -1, 1)
+    expected = signs * (0.5 - options.get("label_smoothing", 0) / 2) / 70_000
+    np.testing.assert_allclose(backend.to_numpy(x.grad.array), expected, atol=2**-24)  # the least number of float16
+
+
+def test_other_losses_of_many_rows_in_half_precision():
+    logp = np.full((70_000, 2), -1.0, np.float16)
+    labels = np.zeros(70_000, int)
+    x = np.ones(70_000, np.float16)
+    for loss in (
+        F.nll_loss(logp, labels),
+        F.nll_loss(logp, labels, np.ones(2, np.float16)),
+        F.mse_loss(x, 0 * x),
+        -F.cross_entropy(0 * logp, logp),  # -1 for both probabilities
+    ):
+        assert loss.dtype == np.float16
+    assert F.nll_loss(logp, labels) == F.nll_loss(logp, labels, np.ones(2, np.float16)) == F.mse_loss(x, 0 * x) == 1
+    assert -F.cross_entropy(0 * logp, logp) == np.float16(2 * np.log(2))
+    t = gg.tensor(x, requires_grad=True)
+    F.mse_loss(t, 0 * x).backward()
+    np.testing.assert_allclose(t.grad.numpy(), 2 / 70_000, atol=2**-24)
+
+
+@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"label_smoothing": 0.1}, {"reduction": "none"}], ids=str)
+def test_the_definition_in_half_precision(options):
+    """As the NumPy kernels are held to it for other dtypes in tests/cases."""
+    options = {"ignore_index": 1, "reduction": "mean", "label_smoothing": 0.0, **options}
+    x, labels = np.zeros((70_000, 2), np.float16), np.zeros(70_000, int)
+    labels[0] = 1
+    g = np.ones(70_000 if options["reduction"] == "none" else (), np.float16)
+    with np.errstate(over="ignore"):  # the sum is infinite in float16
+        definition = loss_op.definition(x, labels, **options)
+        np.testing.assert_array_equal(loss_op.kernels[np.ndarray](x, labels, **options), definition)
+    assert definition.dtype == np.float16 and np.isinf(definition).all() == (options["reduction"] == "sum")
+    gradient = gradient_op.definition(g, x, labels, **options)
+    assert gradient.dtype == np.float16
+    np.testing.assert_allclose(gradient_op.kernels[np.ndarray](g, x, labels, **options), gradient, atol=2**-23)

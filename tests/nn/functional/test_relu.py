@@ -36,3 +36,10 @@ def test_gradients_that_are_views_or_broadcast():
 def test_complex_numbers_have_no_order():
     with pytest.raises(DTypeError, match=r"relu: got complex128 \(2,\): complex numbers have no order, expected a real dtype"):
         F.relu(np.ones(2) * 1j)
+
+
+def test_a_mask_of_where_reaches_through():
+    f = lambda x: gg.sum(gg.where(x > 0, F.relu(gg.sqrt(x)), 0.0))
+    assert gg.grad(f)(np.array([0.0, 4.0])).tolist() == [0.0, 0.25]
+    second = gg.grad(lambda x: gg.sum(gg.grad(f, create_graph=True)(x) ** 2))(gg.asarray(np.array([0.0, 4.0])))
+    assert_close(second, np.array([0.0, -1 / 64]))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import gpugrad as gg
 from gpugrad.nn import functional as F
 
 
@@ -14,3 +15,8 @@ def test_is_accurate_in_both_tails_without_overflow():
 
 def test_keeps_float32():
     assert F.sigmoid(np.ones(2, np.float32)).dtype == np.float32
+
+
+def test_a_mask_of_where_reaches_through():
+    found = gg.grad(lambda x: gg.sum(gg.where(x > 0, F.sigmoid(gg.sqrt(x)), 0.0)))(np.array([0.0, 4.0]))
+    np.testing.assert_allclose(found, [0.0, np.exp(-2) / (1 + np.exp(-2)) ** 2 / 4], rtol=1e-14)
