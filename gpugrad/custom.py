@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
+
+import numpy
 
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.arrays.kernels import WEAK
@@ -35,11 +39,16 @@ class custom_vjp:
 
         smooth.defvjp(forward, backward)
 
-    Arguments and outputs are trees. The functions are called with raw arrays of whatever backend the arguments are on, so
-    they may call compiled code. Only for derivatives of higher order are they called with Tensors: then they must be written
-    in gpugrad's ops, and other code refuses the Tensors rather than lose a gradient.
+    Arguments and outputs are trees. Keyword arguments and defaults are put where they stand in the function's signature, so the
+    rule sees positional arguments, one for each parameter; on a method, the first is the object. The functions are called with
+    raw arrays of whatever backend the arguments are on, so they may call compiled code. Only for derivatives of higher order
+    are they called with Tensors: then they must be written in gpugrad's ops, and other code refuses the Tensors rather than
+    lose a gradient.
 
-    Calling it raises GraphError without a rule, RuleError if the rule returns the wrong number, structure or shape.
+    An output that is a Python float or complex number has the precision and the device of the floating-point arguments.
+
+    Calling it raises GraphError without a rule, RuleError if the rule returns the wrong number, structure or shape,
+    TypeError for arguments that do not fit the signature.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -48,6 +57,10 @@ class custom_vjp:
         self._forward: Callable[..., tuple[Any, Any]] | None = None
         self._backward: Callable[[Any, Any], Any] | None = None
         self._name = getattr(function, "__qualname__", repr(function))
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(function)
+        except (TypeError, ValueError):  # compiled functions may have none
+            self._signature = None
 
     def defvjp(self, forward: Callable[..., tuple[Any, Any]], backward: Callable[[Any, Any], Any]) -> None:
         """Set the rule.
@@ -59,7 +72,33 @@ class custom_vjp:
         self._forward = forward
         self._backward = backward
 
-    def __call__(self, *args: Any) -> Any:
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments by position, with the defaults of the function's signature."""
+        if self._signature is None:
+            if kwargs:
+                raise TypeError(
+                    f"custom_vjp: {self._name} has no signature that Python can read, so {', '.join(kwargs)} must be passed by position"
+                )
+            return args
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"custom_vjp: {self._name}: {error}") from None
+        kinds = {name: self._signature.parameters[name].kind for name in bound.arguments}
+        if only := [
+            name for name, kind in kinds.items() if kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+        ]:
+            raise TypeError(
+                f"custom_vjp: {', '.join(only)} cannot be passed to {self._name} by position, as a gradient rule needs it"
+            )
+        bound.apply_defaults()
+        return bound.args
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args = self._positional(args, kwargs)
         given = leaves(args)
         if not any(isinstance(x, Tensor) for x in given):
             return self._function(*args)
@@ -93,7 +132,8 @@ class custom_vjp:
 
     def _results(self, out: Tree, arrays: Tree) -> list[Tensor]:
         """The outputs as Tensors without nodes. In debug mode, raises AnomalyError for the first nan or inf."""
-        results = [self._constant(x) for x in leaves(out)]
+        floating = [x for x in leaves(arrays) if hasattr(x, "dtype") and hasattr(x, "shape") and is_inexact(x.dtype)]
+        results = [self._constant(_like(x, floating)) for x in leaves(out)]
         if flags() & DEBUG:
             for x in results:
                 examine(x, self._name, tuple(leaves(arrays)))
@@ -108,6 +148,13 @@ class custom_vjp:
                 "gradient would be lost; pass it as an argument, or stop_gradient it"
             )
         return tensor
+
+
+def _like(x: Any, floating: list[Any]) -> Any:
+    """A Python float or complex number in the common dtype and on the device of floating-point arrays; anything else as it is."""
+    if type(x) not in (float, complex) or not floating:
+        return x
+    return raw_full(floating[0], (), x, numpy.result_type(*(numpy_dtype(array.dtype) for array in floating), x))
 
 
 class _Pull:
@@ -138,7 +185,8 @@ class _Pull:
         residuals = self.residuals
         if create_graph:  # residuals linked to the graph: compute them again from recording arguments
             tensors = [
-                Tensor(x, node) if hasattr(x, "dtype") else x for x, node in zip(leaves(self.arrays), self.linked, strict=True)
+                Tensor(x, node) if hasattr(x, "dtype") and hasattr(x, "shape") else x
+                for x, node in zip(leaves(self.arrays), self.linked, strict=True)
             ]
             with enable_grad():
                 _, residuals = forward(*rebuild(self.arrays, iter(tensors)))

@@ -1,6 +1,7 @@
 """Differentiation for users: backward and gradients on recorded Tensors; grad, vjp, jvp, ... of functions.
 
-The function transforms take and return trees: arrays, Tensors or numbers in nested dicts, lists, tuples and namedtuples.
+The function transforms take and return trees: arrays, Tensors or numbers in nested dicts, lists, tuples and namedtuples. None
+in an argument or an output stands for nothing there: it is passed on, and its gradient or tangent is None.
 Where all arguments are raw arrays (NumPy, CuPy), so are the results. They nest: ``grad(grad(f))``. A result records if what
 it depends on does, so that an inner derivative is never cut off from an outer one; inside ``gg.no_grad()`` it does not.
 """
@@ -24,7 +25,7 @@ from gpugrad.ops.indexing import put
 from gpugrad.ops.shape import reshape, stack
 from gpugrad.sweep import sweep
 from gpugrad.tape import Leaf, Node, Rule, Tensor, parents, raw
-from gpugrad.trees import Tree, aligned, leaves, map_leaves, rebuild, same_structure
+from gpugrad.trees import Tree, aligned, leaves, map_leaves, present, rebuild, refill, same_structure
 
 _IDENTITY = Rule("identity", "x", lambda g: g, elementwise=True, linear=True)
 
@@ -39,7 +40,7 @@ def backward(output: Tensor, gradient: Any = None, *, retain_graph: bool | None 
     The graph's saved arrays are freed on the way unless `retain_graph`; with `create_graph` the gradients record. If
     anything raises, no ``.grad`` has changed.
     Raises GraphError if `output` does not record, was differentiated before, or needs a `gradient`; ShapeError if that has
-    another shape.
+    another shape, DTypeError if it is no array and no number.
     """
     root = _root(output, gradient, "backward", create_graph)
     sweep([root], create_graph=create_graph, retain_graph=retain_graph)
@@ -94,7 +95,15 @@ def _root(output: Any, gradient: Any, name: str, create_graph: bool) -> tuple[No
             )
         one = raw_full(array, array.shape, 1, array.dtype)
         return output.node, Tensor(one) if create_graph else one
+    if not isinstance(gradient, (list, tuple)):  # of numbers, or asarray refuses them
+        _check_operand(gradient, name, "gradient")
     return output.node, _seed(gradient, array, name, create_graph)
+
+
+def _check_operand(x: Any, name: str, what: str) -> None:
+    """Raise DTypeError for what is no array and no number, None included."""
+    if x is None or not (type(x) in WEAK or (hasattr(x, "shape") and hasattr(x, "dtype"))):
+        raise DTypeError(f"{name}: got {type(x).__name__} for a {what}, expected an array, a Tensor or a number")
 
 
 def _seed(gradient: Any, array: Any, name: str, create_graph: bool) -> Any:
@@ -129,10 +138,11 @@ class _Call:
         given_kinds = {isinstance(leaf, Tensor) for leaf in leaves(list(args)) if hasattr(leaf, "dtype")}
         self.all_raw = given_kinds == {False}  # Python numbers go with either
         self.trees = [args[i] for i in argnums]
-        given = leaves(self.trees)
+        given = present(self.trees)
         inputs = [self._record(x) for x in given]
         self.nodes: list[Node] = [x.node for x in inputs if x.node is not None]
-        replaced = iter(rebuild(self.trees, iter(inputs)))
+        self.arrays = [x.array for x in inputs]
+        replaced = iter(refill(self.trees, iter(inputs)))
         arguments = [next(replaced) if i in set(argnums) else x for i, x in enumerate(args)]
         with enable_grad():
             out = function(*arguments)
@@ -144,7 +154,7 @@ class _Call:
                 )
             out, self.aux = out
         self.out = out
-        self.outputs = [x if isinstance(x, Tensor) else asarray(x) for x in leaves(out)]
+        self.outputs = [x if isinstance(x, Tensor) else asarray(x) for x in present(out)]
         self.linked = self.outer and (any(isinstance(x, Tensor) and x.node is not None for x in given) or self._captures())
 
     def _record(self, x: Any) -> Tensor:
@@ -180,15 +190,7 @@ class _Call:
             if x.node is not None and seed is not None
         ]
         found = sweep(roots, self.nodes, create_graph=create_graph, retain_graph=retain_graph)
-        arrays = [raw(x) for x in map(self._given, range(len(self.nodes)))]
-        return [
-            Tensor(raw_full(a, a.shape, 0, a.dtype)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
-            for g, a in zip(found, arrays, strict=True)
-        ]
-
-    def _given(self, i: int) -> Any:
-        x = leaves(self.trees)[i]
-        return x if hasattr(x, "shape") else asarray(x)
+        return list(map(_or_zeros, found, self.arrays))
 
     def result(self, tensors: Sequence[Tensor]) -> list[Any]:
         """Tensors as the caller gets them: raw arrays if the arguments were and nothing would be lost."""
@@ -196,14 +198,14 @@ class _Call:
 
     def output(self) -> Any:
         """The function's output: recording if it is linked to an outer graph."""
-        return rebuild(self.out, iter(self.result([x if self.linked else Tensor(x.array) for x in self.outputs])))
+        return refill(self.out, iter(self.result([x if self.linked else Tensor(x.array) for x in self.outputs])))
 
     def auxiliary(self) -> Any:
         return self.aux if self.linked else map_leaves(lambda x: Tensor(x.array) if isinstance(x, Tensor) else x, self.aux)
 
     def trees_of(self, tensors: Sequence[Tensor]) -> list[Any]:
         """One tree per differentiated argument from one Tensor per leaf."""
-        rebuilt: list[Any] = rebuild(self.trees, iter(self.result(tensors)))
+        rebuilt: list[Any] = refill(self.trees, iter(self.result(tensors)))
         return rebuilt
 
     def scalar(self) -> Any:
@@ -220,12 +222,41 @@ class _Call:
         return 1
 
 
-def _argnums(argnums: int | Sequence[int], args: Sequence[Any], name: str) -> list[int]:
+def _or_zeros(gradient: Any, like: Any) -> Tensor:
+    """What a sweep found, as a Tensor: zeros like the raw array `like` where nothing arrived."""
+    if gradient is None:
+        return Tensor(raw_full(like, like.shape, 0, like.dtype))
+    return gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+
+
+def _matched(like: Tree, tree: Tree, name: str, what: str, problem: str) -> list[Any]:
+    """The leaves of `tree`, one for each leaf of `like` that is not None.
+
+    Raises ShapeError, which says `problem`, if the trees nest differently; DTypeError for a leaf that is no array and no number.
+    """
+    pairs = list(zip(leaves(like), aligned(like, tree), strict=True)) if same_structure(like, tree) else [(None, 0)]
+    if any(x is None and leaf is not None for x, leaf in pairs):
+        raise ShapeError(f"{name}: {problem}")
+    matched = [leaf for x, leaf in pairs if x is not None]
+    for leaf in matched:
+        _check_operand(leaf, name, what)
+    return matched
+
+
+def _argnums(argnums: int | Sequence[int], args: Sequence[Any], kwargs: dict[str, Any], name: str) -> list[int]:
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     for number in numbers:
         if not -len(args) <= number < len(args):
-            raise ShapeError(f"{name}: argnums names argument {number}, but {len(args)} positional arguments were given")
-    return [number % len(args) for number in numbers]
+            hint = (
+                f"; {', '.join(kwargs)} was passed by keyword, which is not differentiated: pass it by position"
+                if kwargs
+                else ""
+            )
+            raise ShapeError(f"{name}: argnums names argument {number}, but {len(args)} positional arguments were given{hint}")
+    numbers = [number % len(args) for number in numbers]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+    return numbers
 
 
 def value_and_grad(
@@ -241,7 +272,7 @@ def value_and_grad(
 
     @functools.wraps(function)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        numbers = _argnums(argnums, args, "grad")
+        numbers = _argnums(argnums, args, kwargs, "grad")
         call = _Call(functools.partial(function, **kwargs), args, numbers, "grad", has_aux)
         found = call.trees_of(call.pull([call.scalar()], call.linked))
         gradient = found[0] if isinstance(argnums, int) else tuple(found)
@@ -274,9 +305,7 @@ def vjp(function: Callable[..., Any], *args: Any, has_aux: bool = False) -> Any:
     call = _Call(function, args, range(len(args)), "vjp", has_aux)
 
     def pullback(gradient: Tree) -> tuple[Any, ...]:
-        if not same_structure(call.out, gradient):
-            raise ShapeError("vjp: the gradient must nest as the output of the function does")
-        seeds = aligned(call.out, gradient)
+        seeds = _matched(call.out, gradient, "vjp", "gradient", "the gradient must nest as the output of the function does")
         create_graph = is_grad_enabled() and (call.linked or any(isinstance(s, Tensor) and s.node is not None for s in seeds))
         return tuple(call.trees_of(call.pull(seeds, create_graph, retain_graph=True)))
 
@@ -298,19 +327,14 @@ def jvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     roots = [(g.node, _seed(t, g.array, "jvp", linked)) for g, t in zip(pulled, directions, strict=True) if g.node is not None]
     targets: list[Node] = [d.node for d in dummies if d.node is not None]
     found = sweep(roots, targets, create_graph=linked)
-    pushed = [
-        Tensor(raw_full(x.array, x.array.shape, 0, x.array.dtype)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
-        for g, x in zip(found, call.outputs, strict=True)
-    ]
-    return call.output(), rebuild(call.out, iter(call.result(pushed)))
+    pushed = list(map(_or_zeros, found, (x.array for x in call.outputs)))
+    return call.output(), refill(call.out, iter(call.result(pushed)))
 
 
 def _directions(primals: Sequence[Any], tangents: Sequence[Any], name: str) -> list[Any]:
-    """The leaves of `tangents` in the order of those of `primals`. Raises ShapeError if they do not fit these."""
-    if not same_structure(list(primals), list(tangents)):
-        raise ShapeError(f"{name}: the tangents must nest as the primals do")
-    directions = aligned(list(primals), list(tangents))
-    for t, x in zip(directions, leaves(list(primals)), strict=True):
+    """The leaves of `tangents` in the order of those of `primals`. Raises ShapeError or DTypeError if they do not fit these."""
+    directions = _matched(list(primals), list(tangents), name, "tangent", "the tangents must nest as the primals do")
+    for t, x in zip(directions, present(list(primals)), strict=True):
         expected = tuple(getattr(x, "shape", ()))
         if type(t) not in WEAK and tuple(t.shape) != expected:
             raise ShapeError(f"{name}: the tangent has shape {tuple(t.shape)}, expected the primal's shape {expected}")
@@ -334,11 +358,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
         first = call.pull([call.scalar()], create_graph=True)
     roots = [(g.node, _seed(t, g.array, "hvp", linked)) for g, t in zip(first, directions, strict=True) if g.node is not None]
     found = sweep(roots, call.nodes, create_graph=linked)
-    second = [
-        Tensor(raw_full(x.array, x.array.shape, 0, x.array.dtype)) if g is None else g if isinstance(g, Tensor) else Tensor(g)
-        for g, x in zip(found, first, strict=True)
-    ]
-    return tuple(call.trees_of(second))
+    return tuple(call.trees_of(list(map(_or_zeros, found, call.arrays))))
 
 
 def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -351,11 +371,11 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
 
     @functools.wraps(function)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        numbers = _argnums(argnums, args, "jacobian")
+        numbers = _argnums(argnums, args, kwargs, "jacobian")
         call = _Call(functools.partial(function, **kwargs), args, numbers, "jacobian")
         blocks = [_rows(call, i) for i in range(len(call.outputs))]
         trees = [found[0] if isinstance(argnums, int) else tuple(found) for found in map(call.trees_of, blocks)]
-        return rebuild(call.out, iter(trees))
+        return refill(call.out, iter(trees))
 
     return jacobian_of
 
@@ -374,8 +394,7 @@ def _rows(call: _Call, index: int) -> list[Tensor]:
         seeds[index] = reshape(put(zeros, 1, (i,)), shape)
         rows.append(call.pull(seeds, call.linked, retain_graph=True))
     if not rows:
-        inputs = [raw(call._given(i)) for i in range(len(call.nodes))]
-        return [Tensor(raw_full(x, shape + tuple(x.shape), 0, x.dtype)) for x in inputs]
+        return [Tensor(raw_full(x, shape + tuple(x.shape), 0, x.dtype)) for x in call.arrays]
     return [reshape(stack(column), shape + tuple(column[0].array.shape)) for column in zip(*rows, strict=True)]
 
 

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
+
+from gpugrad.errors import DTypeError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 RECORD = 1
 DEBUG = 2
@@ -36,13 +40,44 @@ class _Mode(ContextDecorator):
     def __enter__(self) -> _Mode:
         before = flags()
         _before.set((_before.get(), before))
-        _flags.set((before | self._on) & ~self._off)
+        _flags.set(self._changed(before))
         return self
+
+    def _changed(self, before: int) -> int:
+        return (before | self._on) & ~self._off
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         outer, before = _before.get()
         _before.set(outer)
         _flags.set(before)
+
+
+# The last Switch made in this context that is not in a `with` block as yet, the flags before it, and the blocks around it.
+_switched: ContextVar[tuple[Any, int, Any]] = ContextVar("gpugrad_switched", default=(None, 0, None))
+
+
+class Switch(_Mode):
+    """A mode that takes effect when it is made; as a context manager or decorator it restores what was before that."""
+
+    def __init__(self, on: int = 0, off: int = 0) -> None:
+        super().__init__(on, off)
+        before = flags()
+        _switched.set((self, before, _before.get()))
+        _flags.set(self._changed(before))
+
+    def _undo(self) -> None:
+        made, before, blocks = _switched.get()
+        if made is self and blocks is _before.get():  # else it was made in another context, or other switches came after it
+            _switched.set((None, 0, None))
+            _flags.set(before)
+
+    def __enter__(self) -> _Mode:
+        self._undo()
+        return super().__enter__()
+
+    def __call__(self, function: F) -> F:
+        self._undo()
+        return super().__call__(function)
 
 
 def start(record: bool) -> Token[int]:
@@ -55,19 +90,42 @@ def stop(token: Token[int]) -> None:
     _flags.reset(token)
 
 
-def no_grad() -> _Mode:
-    """Record nothing inside: no graph, no saved arrays. A context manager and a decorator."""
-    return _Mode(off=RECORD)
+@overload
+def no_grad() -> _Mode: ...
+@overload
+def no_grad(function: F, /) -> F: ...
+def no_grad(function: Any = None, /) -> Any:
+    """Record nothing inside: no graph, no saved arrays.
+
+    A context manager, ``with gg.no_grad():``, and a decorator, with or without parentheses.
+    """
+    return _with_or_of(_Mode(off=RECORD), function, "no_grad")
 
 
-def enable_grad() -> _Mode:
-    """Record again inside a :func:`no_grad` block. A context manager and a decorator."""
-    return _Mode(on=RECORD)
+@overload
+def enable_grad() -> _Mode: ...
+@overload
+def enable_grad(function: F, /) -> F: ...
+def enable_grad(function: Any = None, /) -> Any:
+    """Record again inside a :func:`no_grad` block. A context manager and a decorator, with or without parentheses."""
+    return _with_or_of(_Mode(on=RECORD), function, "enable_grad")
 
 
-def set_grad_enabled(mode: bool, /) -> _Mode:
-    """:func:`enable_grad` if `mode` else :func:`no_grad`, for code that decides at run time."""
-    return enable_grad() if mode else no_grad()
+def _with_or_of(mode: _Mode, function: Any, name: str) -> Any:
+    """The mode itself, or `function` decorated with it."""
+    if function is None:
+        return mode
+    if not callable(function):
+        raise DTypeError(f"{name}: got {type(function).__name__}, expected a function to decorate, or nothing")
+    return mode(function)
+
+
+def set_grad_enabled(mode: bool, /) -> Switch:
+    """Record from here on, or no longer, in this thread or task.
+
+    As a statement it stays; as a context manager or decorator it ends with the block and restores what was before.
+    """
+    return Switch(on=RECORD) if mode else Switch(off=RECORD)
 
 
 def is_grad_enabled() -> bool:

@@ -6,17 +6,19 @@ new array and a new node, so neither what was recorded nor an array that somebod
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, cast
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy
 
 from gpugrad.arrays.devices import CPU, DeviceLike, device_of, on, parse, to_numpy
-from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
+from gpugrad.arrays.dtypes import DType, DTypeLike, is_dtype, numpy_dtype
 from gpugrad.debug import caller
 from gpugrad.differentiate import backward as _backward
 from gpugrad.errors import (
@@ -34,6 +36,8 @@ from gpugrad.ops import contraction, conversion, dtypes, elementwise, indexing, 
 from gpugrad.tape import Leaf, Tensor, raw, require_grad
 
 Axes = int | tuple[int, ...] | None
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _next_hook = count().__next__
 
@@ -131,6 +135,33 @@ def _unshared(x: Tensor) -> bool:
     return _holders(x) == _ALONE and getattr(x.array.flags, "writeable", True)
 
 
+_OF_NUMPY = ("out", "dtype")  # what NumPy's functions pass to the methods that they call, None by default
+_OTHER_NAMES = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def _reduction(method: Callable[P, R]) -> Callable[P, R]:
+    """A method that NumPy's functions may call, as ``np.sum(tensor)`` does, and that knows PyTorch's names for its arguments."""
+    function = cast("FunctionType", method)
+    name, accepted = function.__name__, frozenset(function.__code__.co_varnames)
+
+    def reconciled(options: dict[str, Any]) -> dict[str, Any]:
+        given = {}
+        for key, value in options.items():
+            if key in _OTHER_NAMES:
+                raise TypeError(f"{name}: got {key}=, expected {_OTHER_NAMES[key]}=, its name in the standard and in NumPy")
+            if key not in _OF_NUMPY or key in accepted:
+                given["correction" if key == "ddof" and "correction" in accepted else key] = value
+            elif value is not None:
+                raise TypeError(f"{name}: {key}= is not supported; see gg.{name}")
+        return given
+
+    @functools.wraps(method)
+    def reduction_method(*args: Any, **options: Any) -> Any:
+        return function(*args, **(options if options.keys() <= accepted else reconciled(options)))
+
+    return cast("Callable[P, R]", reduction_method)
+
+
 class RemovableHandle:
     """What ``register_hook`` returns: ``remove()`` takes the hook away again."""
 
@@ -150,7 +181,9 @@ class Operators:
     array: Any
     node: Any
 
-    __array_ufunc__ = None  # NumPy's operators leave the work to ours
+    # NumPy's operators leave the work to ours. CuPy's do so only if this is None: a function here, with which NumPy could name
+    # gg.sin when it is asked for np.sin(tensor), would break ``cupy_array + tensor``.
+    __array_ufunc__ = None
     __array_priority__ = 1000.0
 
     # Attributes ------------------------------------------------------------------------------------------------------
@@ -294,9 +327,7 @@ class Operators:
         """A copy; the gradient passes."""
         return transfer.copy(cast("Tensor", self))
 
-    def copy(self) -> Tensor:
-        """A copy; the gradient passes."""
-        return transfer.copy(cast("Tensor", self))
+    copy = clone
 
     # Conversion ------------------------------------------------------------------------------------------------------
 
@@ -445,7 +476,7 @@ class Operators:
         for target in where:
             if isinstance(target, Tensor):
                 device, dtype = target.device, target.array.dtype
-            elif _is_dtype(target):
+            elif is_dtype(target):
                 dtype = target
             else:
                 device = target
@@ -481,13 +512,8 @@ class Operators:
         _refuse_leaf(cast("Tensor", self), "x[...] = value")
         key = indexing.raw_key(key)
         me = cast("Tensor", self)
-        source = (
-            value
-            if isinstance(value, Tensor)
-            else conversion.asarray(value, device=None)
-            if isinstance(value, (list, tuple))
-            else value
-        )
+        source = conversion.asarray(value) if isinstance(value, (list, tuple)) else value
+        dtypes.refuse_complex("put", source, self.array.dtype)
         if is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None)):
             _rebind(me, indexing.put(me, source, key))
             return
@@ -566,46 +592,57 @@ class Operators:
 
     # Functions as methods ---------------------------------------------------------------------------------------------
 
+    @_reduction
     def sum(self, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.sum`."""
         return reduction.sum(cast("Tensor", self), axis=axis, dtype=dtype, keepdims=keepdims)
 
+    @_reduction
     def mean(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.mean`."""
         return reduction.mean(cast("Tensor", self), axis=axis, keepdims=keepdims)
 
+    @_reduction
     def prod(self, axis: Axes = None, *, dtype: DTypeLike | None = None, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.prod`."""
         return reduction.prod(cast("Tensor", self), axis=axis, dtype=dtype, keepdims=keepdims)
 
+    @_reduction
     def max(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.max`."""
         return reduction.max(cast("Tensor", self), axis=axis, keepdims=keepdims)
 
+    @_reduction
     def min(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.min`."""
         return reduction.min(cast("Tensor", self), axis=axis, keepdims=keepdims)
 
+    @_reduction
     def std(self, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.std`."""
         return reduction.std(cast("Tensor", self), axis=axis, correction=correction, keepdims=keepdims)
 
+    @_reduction
     def var(self, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.var`."""
         return reduction.var(cast("Tensor", self), axis=axis, correction=correction, keepdims=keepdims)
 
+    @_reduction
     def any(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.any`."""
         return reduction.any(cast("Tensor", self), axis=axis, keepdims=keepdims)
 
+    @_reduction
     def all(self, axis: Axes = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.all`."""
         return reduction.all(cast("Tensor", self), axis=axis, keepdims=keepdims)
 
+    @_reduction
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.argmax`."""
         return cast("Tensor", searching.argmax(self, axis=axis, keepdims=keepdims))
 
+    @_reduction
     def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
         """See :func:`gpugrad.argmin`."""
         return cast("Tensor", searching.argmin(self, axis=axis, keepdims=keepdims))
@@ -665,20 +702,8 @@ def _unpickle(kind: type[Tensor], array: Any, device: str, requires_grad: bool) 
     return kind(array, require_grad(array) if requires_grad else None)
 
 
-def _is_dtype(x: Any) -> bool:
-    if isinstance(x, (numpy.dtype, type)):
-        return True
-    if isinstance(x, str):
-        try:
-            numpy.dtype(x)
-        except TypeError:
-            return False
-        return True
-    return False
-
-
 def attach(kind: type) -> None:
-    """Give an array class the methods of :class:`Operators`."""
+    """Give an array class the methods of :class:`Operators`. Python's error messages call them methods of a Tensor."""
     for name, value in vars(Operators).items():
         if name not in (
             "__slots__",
@@ -692,6 +717,9 @@ def attach(kind: type) -> None:
             "__static_attributes__",
         ):
             setattr(kind, name, value)
+            if isinstance(value, FunctionType) and not value.__qualname__.startswith("Tensor."):
+                for function in (value, getattr(value, "__wrapped__", value)):
+                    function.__qualname__ = f"Tensor.{name}"
 
 
 attach(Tensor)

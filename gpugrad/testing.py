@@ -27,8 +27,12 @@ def assert_close(actual: Tree, expected: Tree, *, rtol: float | None = None, ato
     if not same_structure(actual, expected):
         raise AssertionError(f"the trees nest differently: {actual!r} and {expected!r}")
     for i, (x, y) in enumerate(zip(leaves(actual), aligned(actual, expected), strict=True)):
-        a, b = _array(x), _array(y)
         where = f"leaf {i}: " if len(leaves(actual)) > 1 else ""
+        if x is None or y is None:
+            if x is not y:
+                raise AssertionError(f"{where}{x!r} and {y!r}: None equals None alone")
+            continue
+        a, b = _array(x), _array(y)
         if a.shape != b.shape:
             raise AssertionError(f"{where}shapes differ: {a.shape} and {b.shape}")
         default = max(_TOLERANCES.get(a.dtype.name, 0.0), _TOLERANCES.get(b.dtype.name, 0.0))

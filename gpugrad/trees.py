@@ -38,6 +38,16 @@ def map_leaves(function: Callable[[Any], Any], tree: Tree) -> Tree:
     return rebuild(tree, map(function, leaves(tree)))
 
 
+def present(tree: Tree) -> list[Any]:
+    """The leaves of `tree` that are not None, in order."""
+    return [leaf for leaf in leaves(tree) if leaf is not None]
+
+
+def refill(tree: Tree, new_leaves: Iterator[Any]) -> Tree:
+    """As :func:`rebuild`, but None stays None and takes no new leaf."""
+    return map_leaves(lambda leaf: None if leaf is None else next(new_leaves), tree)
+
+
 def aligned(like: Tree, tree: Tree) -> list[Any]:
     """The leaves of `tree` in the order of those of `like`, which has the same structure: dicts may be filled in any order."""
     if isinstance(like, dict):

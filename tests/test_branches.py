@@ -88,6 +88,25 @@ def test_a_gradient_that_happens_to_be_zero_is_no_mask():
     assert_close(gg.hessian(f)(numpy.zeros(1)), numpy.ones((1, 1)))
 
 
+@pytest.mark.parametrize("record", [False, True])
+def test_a_finite_gradient_whose_derivative_is_infinite(record):
+    """x ** 1.5 has the derivative 0 at 0, and no second one: where it is to be differentiated again, the mask must be recorded."""
+    f = total(lambda x: x**1.5)
+    if record:
+        assert_close(gg.hessian(f)(X), numpy.diag([0.0, 0.0, 0.75, 0.375]))
+    else:
+        assert_close(gg.grad(f)(X), 1.5 * numpy.sqrt(X))
+
+
+def test_no_zeros_are_set_where_all_is_finite(monkeypatch):
+    calls = []
+    monkeypatch.setattr("gpugrad.branches.where", lambda *args: calls.append(args) or gg.where(*args))
+    gg.grad(lambda x: gg.sum(gg.where(x > 0, gg.sin(gg.exp(x)), 0)))(X)
+    assert not calls
+    gg.grad(total(gg.sqrt))(X)
+    assert len(calls) == 1
+
+
 def test_on_every_backend(backend):
     x = backend.asarray(X)
     assert_close(backend.to_numpy(gg.grad(total(gg.sqrt))(x)), SAFE)

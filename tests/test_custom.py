@@ -370,3 +370,107 @@ def test_a_tensor_that_records_and_is_no_argument_is_refused():
     x = leaf(X)
     gg.sum(g(x)).backward()
     assert_close(x.grad, X)
+
+
+# Numbers, keyword arguments, methods ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_float_as_output_has_the_precision_of_the_arguments(dtype):
+    f = with_rule(lambda x: float(np.sum(x)), lambda x: (float(np.sum(x)), x.shape), lambda shape, g: (np.full(shape, g),))
+    x = gg.asarray(X.astype(dtype))
+    assert f(x).dtype == dtype
+    x.requires_grad_()
+    y = f(x)
+    assert y.dtype == dtype and y.requires_grad
+    y.backward()
+    assert x.grad.dtype == dtype and x.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_numbers_as_outputs_of_several_arguments():
+    def function(x, n):
+        return {"real": 0.1, "complex": 0.5j, "count": 3, "flag": True}
+
+    f = with_rule(function, lambda x, n: (function(x, n), None), lambda kept, g: (None, None))
+    out = f(gg.tensor(X, requires_grad=True), gg.asarray([1, 2]))
+    assert {k: v.dtype for k, v in out.items()} == {
+        "real": gg.float64, "complex": gg.complex128, "count": gg.int64, "flag": gg.bool,
+    }  # fmt: skip
+    assert out["real"].item() == 0.1
+    assert f(gg.asarray([1, 2]), gg.asarray([1]))["real"].dtype == gg.float32  # nothing to go by: the default
+
+
+def test_a_float_as_output_is_where_the_arguments_are(backend):
+    f = with_rule(lambda x: 2.5, lambda x: (2.5, None), lambda kept, g: (None,))
+    x = gg.tensor(backend.asarray(X), requires_grad=True)
+    y = f(x)
+    assert type(y.array) is type(x.array) and y.device == x.device and y.dtype == x.dtype
+
+
+@pytest.fixture
+def scaled():
+    def scaled(x, factor=2.0, power=1):
+        return factor * x**power
+
+    def backward(kept, g):
+        x, factor, power = kept
+        return factor * power * x ** (power - 1) * g, None, None
+
+    return with_rule(scaled, lambda x, factor, power: (scaled(x, factor, power), (x, factor, power)), backward)
+
+
+@pytest.mark.parametrize(
+    ("call", "factor", "power"),
+    [
+        (lambda f, x: f(x), 2, 1),
+        (lambda f, x: f(x, 3.0), 3, 1),
+        (lambda f, x: f(x, factor=3.0), 3, 1),
+        (lambda f, x: f(x, power=2), 2, 2),
+        (lambda f, x: f(power=2, x=x, factor=5.0), 5, 2),
+    ],
+)
+def test_keyword_arguments_and_defaults(scaled, call, factor, power):
+    x = leaf(X)
+    y = call(scaled, x)
+    assert_close(y, factor * X**power)
+    gg.sum(y).backward()
+    assert_close(x.grad, factor * power * X ** (power - 1))
+    assert_close(call(scaled, X), factor * X**power)
+
+
+def test_arguments_that_do_not_fit_the_signature(scaled):
+    with pytest.raises(TypeError, match=r"custom_vjp: .*scaled: got an unexpected keyword argument 'width'"):
+        scaled(leaf(X), width=2)
+    with pytest.raises(TypeError, match=r"custom_vjp: .*scaled: missing a required argument: 'x'"):
+        scaled()
+    only = with_rule(lambda x, *, width=1: x * width, lambda x: (x, None), lambda kept, g: (g,))
+    assert only(leaf(X)).tolist() == X.tolist()
+    with pytest.raises(TypeError, match="custom_vjp: width cannot be passed to .*lambda.* by position"):
+        only(leaf(X), width=2)
+    compiled = with_rule(max, lambda x: (x, None), lambda kept, g: (g,))
+    with pytest.raises(
+        TypeError, match="custom_vjp: max has no signature that Python can read, so key must be passed by position"
+    ):
+        compiled(leaf(X), key=abs)
+    assert compiled(leaf(X)).tolist() == X.tolist()
+
+
+def test_as_a_method():
+    class Scale:
+        dtype = "not that of an array"
+
+        def __init__(self, factor):
+            self.factor = factor
+
+        @gg.custom_vjp
+        def apply(self, x):
+            """Scaled."""
+            return self.factor * x
+
+        apply.defvjp(lambda self, x: (self.factor * x, self.factor), lambda factor, g: (None, factor * g))
+
+    assert isinstance(Scale.apply, gg.custom_vjp) and Scale(3.0).apply.__doc__ == "Scaled."
+    x = leaf(X)
+    gg.sum(Scale(3.0).apply(x=x)).backward()
+    assert_close(x.grad, np.full(3, 3.0))
+    assert_close(gg.hessian(lambda x: gg.sum(Scale(3.0).apply(x) ** 2))(X), np.diag(np.full(3, 18.0)))

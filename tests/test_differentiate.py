@@ -99,6 +99,19 @@ def test_argnums_out_of_range():
         gg.grad(quadratic, 2)(X)
 
 
+@pytest.mark.parametrize("transform", [gg.grad, gg.value_and_grad, gg.jacobian, gg.hessian])
+@pytest.mark.parametrize("argnums", [(0, 0), (1, -1), [0, 1, -2]])
+def test_argnums_that_name_an_argument_twice(transform, argnums):
+    with pytest.raises(ValueError, match=r"argnums .* names an argument twice"):
+        transform(lambda x, y: gg.sum(x * y), argnums)(X, X)
+
+
+@pytest.mark.parametrize("transform", [gg.grad, gg.value_and_grad, gg.jacobian])
+def test_an_argument_to_differentiate_given_by_keyword(transform):
+    with pytest.raises(ShapeError, match="x was passed by keyword, which is not differentiated: pass it by position"):
+        transform(quadratic)(x=X)
+
+
 def test_keyword_arguments_are_passed_on():
     f = lambda x, *, scale, shift=0.0: gg.sum(x * scale + shift)
     assert_close(gg.grad(f)(X, scale=np.array([2.0, 3.0])), np.array([2.0, 3.0]))
@@ -190,6 +203,54 @@ def test_gradients_nest_as_the_argument_does():
 def test_trees_of_numbers():
     out = gg.grad(lambda p: p["a"] ** 2 + p["b"][0])({"a": 3.0, "b": [1.0]})
     assert out["a"].item() == 6.0 and out["b"][0].item() == 1.0
+
+
+def test_nested_dicts_lists_tuples_and_none():
+    def f(p):
+        assert p["bias"] is None and p["rest"][1][1] is None
+        return gg.sum(p["w"] ** 2) + gg.sum(p["rest"][0] * p["rest"][1][0])
+
+    p = {"w": X, "bias": None, "rest": [X, (A[0], None)]}
+    expected = {"w": 2 * X, "bias": None, "rest": [A[0], (X, None)]}
+    assert_close(gg.grad(f)(p), expected)
+    assert_close(gg.vjp(f, p)[1](1.0), (expected,))
+    assert_close(gg.jacobian(f)(p), expected)
+    t = {"w": X, "bias": None, "rest": [X, (X, None)]}
+    assert_close(gg.jvp(f, (p,), (t,))[1], np.asarray(2 * X @ X + A[0] @ X + X @ X))
+    assert_close(gg.hvp(f, (p,), (t,)), ({"w": 2 * X, "bias": None, "rest": [X, (X, None)]},))
+    assert gg.grad(lambda x, none: gg.sum(x), (0, 1))(X, None)[1] is None
+
+
+def test_none_in_the_output():
+    f = lambda x: {"y": x * 2, "state": None}
+    out, pullback = gg.vjp(f, X)
+    assert_close(out, {"y": X * 2, "state": None})
+    assert_close(pullback({"y": X, "state": None}), (2 * X,))
+    with pytest.raises(ShapeError, match="vjp: the gradient must nest as the output"):
+        pullback({"y": X, "state": X})
+    assert_close(gg.jvp(f, (X,), (X,)), ({"y": X * 2, "state": None}, {"y": X * 2, "state": None}))
+    assert_close(gg.jacobian(f)(X), {"y": 2 * np.eye(2), "state": None})
+    with pytest.raises(ShapeError, match="jvp: the tangents must nest as the primals do"):
+        gg.jvp(lambda x, n: x, (X, None), (X, X))
+
+
+def test_the_work_is_linear_in_the_number_of_leaves(monkeypatch):
+    from gpugrad import differentiate, trees
+
+    count = 0
+    leaves = trees.leaves
+
+    def counted(tree):
+        nonlocal count
+        count += len(found := leaves(tree))
+        return found
+
+    monkeypatch.setattr(differentiate, "leaves", counted)
+    monkeypatch.setattr(trees, "leaves", counted)
+    args = [np.ones(1) for _ in range(2000)]
+    found = gg.grad(lambda xs: gg.sum(xs[0] * 2))(args)
+    assert len(found) == 2000 and found[0].tolist() == [2.0] and found[1999].tolist() == [0.0]
+    assert count < 20 * 2000
 
 
 def test_trees_out():
@@ -302,6 +363,33 @@ def test_tangents_that_do_not_fit_are_refused():
         gg.hvp(quadratic, (X,), X)
     with pytest.raises(ShapeError, match=r"hvp: the tangent has shape \(3,\), expected the primal's shape \(2,\)"):
         gg.hvp(quadratic, (X,), (np.ones(3),))
+
+
+@pytest.mark.parametrize("wrong", [None, "ones", object()])
+def test_gradients_and_tangents_that_are_no_arrays_are_refused(wrong):
+    kind = type(wrong).__name__
+    for transform in (gg.jvp, gg.hvp):
+        with pytest.raises(DTypeError, match=f"{transform.__name__}: got {kind} for a tangent, expected an array"):
+            transform(quadratic, (X,), (wrong,))
+        with pytest.raises(DTypeError, match=f"{transform.__name__}: got {kind} for a tangent, expected an array"):
+            transform(lambda p: quadratic(p["a"]) + gg.sum(p["b"]), ({"a": X, "b": X},), ({"a": wrong, "b": X},))
+    _, pullback = gg.vjp(lambda x: x * 2, X)
+    with pytest.raises(DTypeError, match=f"vjp: got {kind} for a gradient, expected an array"):
+        pullback(wrong)
+    _, pullback = gg.vjp(lambda x: (x, x), X)
+    with pytest.raises(DTypeError, match=f"vjp: got {kind} for a gradient, expected an array"):
+        pullback((X, wrong))
+
+
+@pytest.mark.parametrize("wrong", ["ones", object(), {"x": X}])
+def test_a_gradient_for_backward_that_is_no_array_is_refused(wrong):
+    x = gg.tensor(X, requires_grad=True)
+    for go in ((x * 2).backward, lambda g: gg.gradients(x * 2, x, g)):
+        with pytest.raises(DTypeError, match=f": got {type(wrong).__name__} for a gradient, expected an array"):
+            go(wrong)
+    assert x.grad is None
+    (x * 2).backward(3)
+    assert x.grad.tolist() == [6.0, 6.0]
 
 
 def test_hvp():

@@ -1,6 +1,7 @@
 """gpugrad.modes: no_grad, enable_grad, defaults; in threads and tasks too."""
 
 import asyncio
+import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -172,3 +173,104 @@ def test_a_default_pushed_in_one_context_is_its_own():
     assert default.get() == 2
     default.pop(token)
     assert default.get() == 1
+
+
+# set_grad_enabled as a statement, modes without parentheses ------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh():
+    """Run a function in a context of its own, so that what it switches does not outlive it."""
+    return contextvars.Context().run
+
+
+def test_set_grad_enabled_takes_effect_at_once(fresh):
+    def run():
+        gg.set_grad_enabled(False)
+        assert not gg.is_grad_enabled()
+        gg.set_grad_enabled(True)
+        assert gg.is_grad_enabled()
+        gg.set_grad_enabled(False)
+        with gg.enable_grad():
+            assert gg.is_grad_enabled()
+        assert not gg.is_grad_enabled()
+
+    fresh(run)
+    assert gg.is_grad_enabled()
+
+
+def test_set_grad_enabled_restores_what_was_before():
+    with gg.set_grad_enabled(False):
+        with gg.set_grad_enabled(True):
+            with gg.set_grad_enabled(False):
+                assert not gg.is_grad_enabled()
+            assert gg.is_grad_enabled()
+        assert not gg.is_grad_enabled()
+    assert gg.is_grad_enabled()
+    mode = gg.set_grad_enabled(False)
+    with mode:
+        with mode:
+            assert not gg.is_grad_enabled()
+        assert not gg.is_grad_enabled()
+    assert gg.is_grad_enabled()
+    with mode:
+        assert not gg.is_grad_enabled()
+    assert gg.is_grad_enabled()
+
+
+def test_set_grad_enabled_as_a_statement_ends_with_the_block_around_it():
+    with gg.no_grad():
+        mode = gg.set_grad_enabled(True)
+        assert gg.is_grad_enabled()
+    assert gg.is_grad_enabled()
+    with gg.no_grad():
+        with mode:
+            assert gg.is_grad_enabled()
+        assert not gg.is_grad_enabled()
+
+
+def test_set_grad_enabled_made_in_one_thread_and_entered_in_another(fresh):
+    def run():
+        mode = gg.set_grad_enabled(False)
+
+        def enter():
+            with mode:
+                inside = gg.is_grad_enabled()
+            return inside, gg.is_grad_enabled()
+
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(enter).result() == (False, True)
+        assert not gg.is_grad_enabled()
+
+    fresh(run)
+
+
+def test_set_grad_enabled_as_a_decorator(x):
+    @gg.set_grad_enabled(False)
+    def constant(x):
+        return x * 2
+
+    assert gg.is_grad_enabled() and not constant(x).requires_grad and gg.is_grad_enabled()
+
+
+def test_decorators_without_parentheses(x):
+    @gg.no_grad
+    def constant(x):
+        """Doubled."""
+        return x * 2
+
+    @gg.enable_grad
+    def recording(x):
+        return x * 2
+
+    assert not constant(x).requires_grad and gg.is_grad_enabled()
+    assert constant.__name__ == "constant" and constant.__doc__ == "Doubled."
+    with gg.no_grad():
+        assert recording(x).requires_grad
+
+
+@pytest.mark.parametrize("mode", [gg.no_grad, gg.enable_grad])
+def test_what_cannot_be_decorated(mode):
+    with pytest.raises(DTypeError, match=f"{mode.__name__}: got bool, expected a function to decorate, or nothing"):
+        mode(False)
+    assert gg.is_grad_enabled()

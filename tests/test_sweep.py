@@ -11,8 +11,8 @@ from own_ops import own_op
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError, GraphError, RuleError, ShapeError
-from gpugrad.testing import assert_close
 from gpugrad.sweep import cast, unbroadcast
+from gpugrad.testing import assert_close
 
 
 def leaf(values, dtype=np.float64):

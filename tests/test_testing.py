@@ -146,3 +146,11 @@ def test_assert_close_on_every_library(backend):
     assert_close(backend.asarray(X), X)
     with pytest.raises(AssertionError):
         assert_close(gg.asarray(backend.asarray(X)), X + 1)
+
+
+def test_none_equals_none_alone():
+    assert_close({"a": None, "b": X}, {"a": None, "b": X})
+    assert_close(None, None)
+    for actual, expected in ((None, X), (X, None), (None, 0.0)):
+        with pytest.raises(AssertionError, match="None equals None alone"):
+            assert_close(actual, expected)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpugrad.trees import leaves, map_leaves, rebuild, same_structure
+from gpugrad.trees import leaves, map_leaves, present, rebuild, refill, same_structure
 
 Pair = namedtuple("Pair", "first second")
 
@@ -45,6 +45,13 @@ def test_the_same_structure_has_as_many_leaves(one, other):
 def test_the_order_of_the_leaves():
     tree = {"b": 1, "a": [2, (3, Pair(4, 5))], "c": None}
     assert leaves(tree) == [1, 2, 3, 4, 5, None]
+
+
+@given(TREES)
+def test_none_stays_where_the_other_leaves_are_replaced(tree):
+    assert present(tree) == [leaf for leaf in leaves(tree) if leaf is not None]
+    assert refill(tree, iter(present(tree))) == tree
+    assert refill({"a": None, "b": [1, None, (2,)]}, iter([10, 20])) == {"a": None, "b": [10, None, (20,)]}
 
 
 def test_types_are_kept():

@@ -159,47 +159,82 @@ def _owned(x: Any, alone: bool, /) -> Any:
     return x if alone and (x.size <= 1 or 0 not in x.strides) else x.copy()
 
 
+# The operators of CuPy's class float16 return float, and a conditional expression of one and the other is ambiguous: hence the
+# if statements in these kernels.
+
+
 @_spells("sgd")
 def _sgd(p: Any, g: Any, buffer: Any = None, **options: Any) -> None:
     if buffer is None:
-        _SGD_PLAIN(g, *_numbers(p.dtype, lr=options["lr"], weight_decay=options["weight_decay"]), p)
+        names = ("lr", "weight_decay", "maximize")
+        _SGD_PLAIN(g, *_numbers(p.dtype, **{name: options[name] for name in names}), p)
     else:
         _SGD(g, *_numbers(p.dtype, **options), p, buffer)
 
 
 _SGD_PLAIN = cupy.ElementwiseKernel(
-    "T g, T lr, T weight_decay", "T p", "p -= lr * (g + weight_decay * p);", "gpugrad_sgd_plain"
+    "T g, T lr, T weight_decay, int32 maximize",
+    "T p",
+    """
+    T d = g;
+    if (maximize) d = -d;
+    p -= lr * (d + weight_decay * p);
+    """,
+    "gpugrad_sgd_plain",
 )
 
 
 _SGD = cupy.ElementwiseKernel(
-    "T g, T lr, T momentum, T dampening, T weight_decay, int32 nesterov, int32 first",
+    "T g, T lr, T momentum, T dampening, T weight_decay, int32 nesterov, int32 maximize, int32 first",
     "T p, T buffer",
     """
-    T d = g + weight_decay * p;
-    buffer = first ? d : momentum * buffer + (T(1) - dampening) * d;
-    p -= lr * (nesterov ? d + momentum * buffer : buffer);
+    T d = g;
+    if (maximize) d = -d;
+    d += weight_decay * p;
+    if (first) buffer = d;
+    else buffer = momentum * buffer + (T(1) - dampening) * d;
+    if (nesterov) d += momentum * buffer;
+    else d = buffer;
+    p -= lr * d;
     """,
     "gpugrad_sgd",
 )
 
 
 @_spells("adam")
-def _adam(p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, **options: Any) -> None:
-    _ADAM(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq)
+def _adam(p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any = None, **options: Any) -> None:
+    if max_exp_avg_sq is None:
+        _ADAM(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq)
+    else:
+        _AMSGRAD(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq, max_exp_avg_sq)
 
 
-_ADAM = cupy.ElementwiseKernel(
-    "T g, T step_size, T beta1, T beta2, T eps, T correction2_sqrt, T weight_decay, T decay",
-    "T p, T m, T v",
-    """
+_ADAM_NUMBERS = "T g, T step_size, T beta1, T beta2, T eps, T correction2_sqrt, T weight_decay, T decay, int32 maximize"
+_ADAM_MOMENTS = """
     p *= decay;
-    T d = g + weight_decay * p;
+    T d = g;
+    if (maximize) d = -d;
+    d += weight_decay * p;
     m += (T(1) - beta1) * (d - m);
     v = beta2 * v + (T(1) - beta2) * d * d;
-    p -= step_size * m / (sqrt(v) / correction2_sqrt + eps);
-    """,
+"""
+
+_ADAM = cupy.ElementwiseKernel(
+    _ADAM_NUMBERS,
+    "T p, T m, T v",
+    _ADAM_MOMENTS + "p -= step_size * m / (sqrt(v) / correction2_sqrt + eps);",
     "gpugrad_adam",
+)
+
+_AMSGRAD = cupy.ElementwiseKernel(
+    _ADAM_NUMBERS,
+    "T p, T m, T v, T largest",
+    _ADAM_MOMENTS
+    + """
+    if (largest == largest && !(v <= largest)) largest = v;  // nan stays, as in numpy.maximum
+    p -= step_size * m / (sqrt(largest) / correction2_sqrt + eps);
+    """,
+    "gpugrad_amsgrad",
 )
 
 

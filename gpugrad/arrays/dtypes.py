@@ -104,6 +104,17 @@ def is_inexact(dtype: Any) -> bool:
     return numpy_dtype(dtype).kind in "fc" or numpy_dtype(dtype).name == "bfloat16"
 
 
+def is_dtype(x: Any) -> bool:
+    """Whether an argument of to() is a dtype rather than a device: gg.float64, float, "float64"."""
+    if isinstance(x, str):
+        try:
+            numpy.dtype(x)
+        except TypeError:
+            return False
+        return True
+    return isinstance(x, (numpy.dtype, type))
+
+
 def real_dtype(dtype: Any) -> DType:
     """The dtype of the real part: float32 for complex64, float64 for complex128, itself otherwise."""
     dtype = numpy_dtype(dtype)

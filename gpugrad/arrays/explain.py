@@ -40,7 +40,9 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
     settings = "".join(
         f", {key}={describe(value)}" for key, value in options.items() if value is not None and value is not False
     )
-    if kind is ShapeError and len(arrays) > 1 and not options and not _broadcast(arrays) and "matmul" not in name:
+    if kind is ShapeError and name == "matmul":
+        return ShapeError(f"matmul: got {given}: {_unfit(*(tuple(getattr(x, 'shape', ())) for x in operands))}")
+    if kind is ShapeError and len(arrays) > 1 and not options and not _broadcast(arrays):
         return ShapeError(
             f"{name}: shapes {' and '.join(str(tuple(x.shape)) for x in arrays)} do not broadcast: "
             "each pair of sizes, counted from the right, must be equal or contain a 1"
@@ -49,6 +51,8 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
 
 
 def _kind(error: Exception) -> type[Exception] | None:
+    if isinstance(error, OverflowError) or "negative integer powers" in str(error):
+        return DTypeError  # a Python number that the dtype cannot hold; integers of which reciprocals are asked
     if isinstance(error, numpy.exceptions.AxisError):
         return ShapeError
     if isinstance(error, IndexError):
@@ -56,6 +60,16 @@ def _kind(error: Exception) -> type[Exception] | None:
     if isinstance(error, TypeError):
         return DTypeError
     return ShapeError if isinstance(error, ValueError) else None
+
+
+def _unfit(shape1: tuple[int, ...], shape2: tuple[int, ...]) -> str:
+    """Why arrays of these shapes have no matrix product."""
+    if not (shape1 and shape2):
+        return "expected one dimension or more of each"
+    inner1, inner2 = shape1[-1], shape2[-2 if len(shape2) > 1 else -1]
+    if inner1 != inner2:
+        return f"the inner sizes, {inner1} and {inner2}, must be equal"
+    return f"the leading shapes {shape1[:-2]} and {shape2[:-2]} do not broadcast"
 
 
 def _broadcast(arrays: list[Any]) -> bool:

@@ -219,14 +219,21 @@ def _clip(x: Any, low: Any, high: Any, /) -> Any:
     return x if high is None else minimum(x, high)
 
 
+def _in_single(function: Any, x: Any, **options: Any) -> Any:
+    """A statistic of x; of float16 numbers computed in float32, since their sums end at 65504."""
+    if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
+        return function(x, dtype=numpy.float32, **options).astype(x.dtype)
+    return function(x, **options)
+
+
 @_spells("var")
 def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    return numpy.var(x, axis=axis, correction=correction, keepdims=keepdims)
+    return _in_single(numpy.var, x, axis=axis, correction=correction, keepdims=keepdims)
 
 
 @_spells("std")
 def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-    return numpy.std(x, axis=axis, correction=correction, keepdims=keepdims)
+    return _in_single(numpy.std, x, axis=axis, correction=correction, keepdims=keepdims)
 
 
 # In place, for the engine and the optimizers ------------------------------------------------------------------------
@@ -260,9 +267,12 @@ def _sgd(
     dampening: float,
     weight_decay: float,
     nesterov: bool,
+    maximize: bool,
     first: bool,
 ) -> None:
     scratch = numpy.empty_like(p)
+    if maximize:
+        g = -g
     if weight_decay:
         numpy.multiply(p, weight_decay, out=scratch)
         g = add(g, scratch, out=scratch)
@@ -283,6 +293,7 @@ def _adam(
     g: Any,
     exp_avg: Any,
     exp_avg_sq: Any,
+    max_exp_avg_sq: Any = None,
     *,
     step_size: float,
     beta1: float,
@@ -291,11 +302,14 @@ def _adam(
     correction2_sqrt: float,
     weight_decay: float,
     decay: float,
+    maximize: bool,
 ) -> None:
     # The definition in optim/adam.py in twelve passes over memory that is in the cache, with one scratch array.
     scratch = numpy.empty_like(p)
     if decay != 1:
         p *= decay
+    if maximize:
+        g = -g
     if weight_decay:
         g = g + weight_decay * p
     exp_avg *= beta1
@@ -305,6 +319,8 @@ def _adam(
     numpy.multiply(g, g, out=scratch)
     scratch *= 1 - beta2
     exp_avg_sq += scratch
+    if max_exp_avg_sq is not None:
+        exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
     numpy.sqrt(exp_avg_sq, out=scratch)
     scratch += eps * correction2_sqrt
     numpy.divide(exp_avg, scratch, out=scratch)
@@ -314,6 +330,7 @@ def _adam(
 
 # Fused: the definitions are in nn/functional/ ------------------------------------------------------------------------
 
+_FLOAT32 = numpy.dtype("float32")
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
 
 
@@ -388,7 +405,14 @@ def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str,
         losses[~kept] = 0
     if reduction == "none":
         return losses
-    return _add_reduce(losses) / losses.dtype.type(count) if reduction == "mean" else _add_reduce(losses)
+    wide = _wide(losses.dtype)
+    total = _add_reduce(losses, 0, wide)
+    return losses.dtype.type(total / wide.type(count) if reduction == "mean" else total)
+
+
+def _wide(dtype: Any) -> Any:
+    """What to sum up and count in: 16 bits are too few."""
+    return dtype if dtype.itemsize > 2 else _FLOAT32
 
 
 @_spells("cross_entropy_gradient")
@@ -402,7 +426,7 @@ def _cross_entropy_gradient(
     kept = target != ignore_index
     count = numpy.count_nonzero(kept)
     if reduction == "mean":
-        g = numpy.divide(g, count)  # no ZeroDivisionError where every label is ignored
+        g = numpy.divide(g, _wide(g.dtype).type(count))  # no ZeroDivisionError where every label is ignored
     out *= g[:, None] if g.ndim else g
     if count < len(out):
         out[~kept] = 0

@@ -24,19 +24,18 @@ Values out of range raise ValueError (ShapeError for shapes and counts), wrong t
 
 import functools
 import hashlib
-import importlib
 import importlib.resources
 import math
 import operator
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from gpugrad.arrays.devices import Device, import_cupy, on
 from gpugrad.errors import DeviceError, DTypeError, ShapeError
 
 # A raw array: numpy.ndarray or cupy.ndarray. CuPy may be absent, so there is no common type to name.
@@ -97,8 +96,8 @@ def _key(seed: int) -> int:
 
 def _cuda_bits(key: int, offset: int, count: int, index: int) -> Array:
     """:func:`bits` on CUDA device ``index``, on its current stream."""
-    with _on_device(index) as cupy:
-        out = cupy.empty(count, dtype=np.uint64)
+    with on(Device("cuda", index)):
+        out = import_cupy().empty(count, dtype=np.uint64)
         if count == 0:  # CUDA refuses an empty grid
             return out
         # NumPy counts up before it encrypts: block 0 has counter 1. Done here, the kernel just adds the block's number.
@@ -115,35 +114,7 @@ def _cuda_bits(key: int, offset: int, count: int, index: int) -> Array:
 def _cuda_kernel() -> Any:
     """The kernel of philox.cu. CuPy compiles it on the first launch on each device and keeps it, on disk too."""
     source = importlib.resources.files(__package__).joinpath("philox.cu").read_text(encoding="utf-8")
-    return _cupy().RawModule(code=source).get_function("philox_bits")
-
-
-@functools.cache
-def _cupy() -> ModuleType:
-    """CuPy, or DeviceError where there is none or it sees no GPU."""
-    try:
-        # Not at the top: gpugrad works without CuPy, and importing it takes about a second, which only its users should pay.
-        cupy = importlib.import_module("cupy")
-    except ImportError as error:
-        raise DeviceError("a CUDA device needs CuPy, which is not installed; install cupy-cuda12x or use 'cpu'") from error
-    try:
-        found = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise DeviceError(f"a CUDA device was asked for, but CUDA cannot be used here ({error}); use device 'cpu'") from error
-    if found == 0:
-        raise DeviceError("a CUDA device was asked for, but CUDA finds no GPU; use device 'cpu'")
-    return cupy
-
-
-@contextmanager
-def _on_device(index: int) -> Iterator[ModuleType]:
-    """CuPy, with this CUDA device current: CuPy allocates and launches on the current one."""
-    cupy = _cupy()
-    found = cupy.cuda.runtime.getDeviceCount()
-    if index >= found:
-        raise DeviceError(f"CUDA device {index} does not exist; this machine has devices 0 to {found - 1}")
-    with cupy.cuda.Device(index):
-        yield cupy
+    return import_cupy().RawModule(code=source).get_function("philox_bits")
 
 
 def _device_index(device: str | int | None) -> int | None:
@@ -547,8 +518,8 @@ class Generator:
         draw = functools.partial(self._draw, index)
         if index is None:
             return distribution(np, draw, *arguments)
-        with _on_device(index) as cupy:
-            return distribution(cupy, draw, *arguments)
+        with on(Device("cuda", index)):
+            return distribution(import_cupy(), draw, *arguments)
 
 
 # --------------------------------------------------------------------------------------------------------------- arguments

@@ -9,7 +9,7 @@ from gpugrad.arrays.devices import DeviceLike
 from gpugrad.arrays.dtypes import DTypeLike
 from gpugrad.errors import ShapeError
 from gpugrad.nn import init
-from gpugrad.nn.functional.linear import linear
+from gpugrad.nn.functional.linear import check_input, linear
 from gpugrad.nn.module import Module
 from gpugrad.nn.parameter import Parameter
 from gpugrad.ops.creation import empty
@@ -21,7 +21,7 @@ class Linear(Module):
 
     Shapes: input (..., in_features), result (..., out_features). Parameters: `weight` (out_features, in_features) and `bias`
     (out_features,), None without `bias`; both start uniform in +-1 / sqrt(in_features), as in PyTorch.
-    Raises ShapeError for negative sizes, and for an input of another size.
+    Raises ShapeError for negative sizes and for an input of another size, DTypeError for an input that is no array.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
@@ -52,6 +52,7 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Any:
         """x @ weight.T + bias."""
+        check_input(input, type(self).__name__)
         return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:

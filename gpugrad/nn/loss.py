@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpugrad.nn.functional.loss import cross_entropy, mse_loss, nll_loss
+from gpugrad.nn.functional.loss import check_reduction, cross_entropy, mse_loss, nll_loss
 from gpugrad.nn.module import Module
 from gpugrad.ops.conversion import asarray
 from gpugrad.tape import Tensor
@@ -15,6 +15,7 @@ class _WeightedLoss(Module):
 
     def __init__(self, weight: Any, ignore_index: int, reduction: str) -> None:
         super().__init__()
+        check_reduction(reduction, type(self).__name__)
         # A buffer, so that it moves with the module.
         self.register_buffer("weight", None if weight is None else asarray(weight))
         self.ignore_index = ignore_index
@@ -64,6 +65,7 @@ class MSELoss(Module):
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
+        check_reduction(reduction, type(self).__name__)
         self.reduction = reduction
 
     def forward(self, input: Any, target: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from gpugrad.arrays.devices import CPU, DeviceLike, device_of, parse
-from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_inexact, numpy_dtype
+from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_dtype, is_inexact, numpy_dtype
 from gpugrad.errors import DTypeError, FileFormatError
 from gpugrad.nn.parameter import Parameter, overwrite
 from gpugrad.ops.creation import zeros_like
@@ -103,8 +103,8 @@ class Module:
         self._register(name, module, Module)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Assign a child under a name that may be computed. Raises as :meth:`register_parameter`."""
-        self._register(name, module, Module)
+        """The older name of :meth:`register_module`."""
+        self.register_module(name, module)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Assign a Tensor that moves with the module but is not trained; it is in the state_dict if `persistent`.
@@ -274,7 +274,7 @@ class Module:
         for target in where:
             if isinstance(target, Tensor):
                 device, dtype = target.device, target.dtype
-            elif _is_dtype(target):
+            elif is_dtype(target):
                 dtype = target
             elif target is not None:
                 device = target
@@ -332,15 +332,6 @@ def _unique(named: Any) -> Iterator[tuple[str, Any]]:
         if id(value) not in seen:
             seen.add(id(value))
             yield name, value
-
-
-def _is_dtype(x: Any) -> bool:
-    """Whether an argument of to() is a dtype rather than a device: "float64", gg.float64, float."""
-    try:
-        numpy_dtype(x)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _replace(x: Tensor, convert: Callable[[Any], Any]) -> None:

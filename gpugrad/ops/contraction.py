@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from gpugrad.errors import ShapeError
 from gpugrad.families import composite, primitive
 from gpugrad.ops.elementwise import conj
-from gpugrad.ops.shape import expand_dims, matrix_transpose, moveaxis, normalize_axis, permute_dims, reshape
+from gpugrad.ops.shape import as_shape, expand_dims, matrix_transpose, moveaxis, normalize_axis, permute_dims, reshape
 
 
 def _ndim(x: Any) -> int:
@@ -68,7 +68,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """The sum of products over pairs of axes: the last `axes` of x1 with the first of x2, or ``axes=(of_x1, of_x2)``.
 
-    The result has the remaining axes of x1, then those of x2.
+    The result has the remaining axes of x1, then those of x2. An int in the pair of axes names a single one.
     Raises ShapeError if paired sizes differ.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.tensordot.html
     """
@@ -80,8 +80,8 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
             )
         of1, of2 = tuple(range(len(shape1) - axes, len(shape1))), tuple(range(axes))
     else:
-        of1 = tuple(normalize_axis(a, len(shape1), "tensordot") for a in axes[0])
-        of2 = tuple(normalize_axis(a, len(shape2), "tensordot") for a in axes[1])
+        of1 = tuple(normalize_axis(a, len(shape1), "tensordot") for a in as_shape(axes[0]))
+        of2 = tuple(normalize_axis(a, len(shape2), "tensordot") for a in as_shape(axes[1]))
     sizes1, sizes2 = [shape1[a] for a in of1], [shape2[a] for a in of2]
     if sizes1 != sizes2:
         raise ShapeError(

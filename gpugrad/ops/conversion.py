@@ -8,7 +8,7 @@ import numpy
 
 from gpugrad.arrays.devices import DeviceLike, import_cupy, on, parse
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
-from gpugrad.arrays.kernels import is_cupy
+from gpugrad.arrays.kernels import is_cupy, strong
 from gpugrad.errors import ConversionError, DTypeError
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.shape import stack
@@ -26,7 +26,8 @@ def asarray(
     """A Tensor from an array, a number, or nested lists of numbers, arrays and Tensors.
 
     Arrays are wrapped without a copy where dtype and device allow it and keep their dtype; Python floats take the default
-    dtype. A Tensor passes with its gradient, also inside a list.
+    dtype, or that of the first Tensor beside them in a list. A Tensor passes with its gradient, also inside a list. Ops do not
+    copy constants either: an array that is changed in place after it was used changes the gradients that are computed later.
     Raises DTypeError for what is no array of numbers, DeviceError for an absent device, ValueError if `copy` is False but a
     copy is needed.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.asarray.html
@@ -49,7 +50,7 @@ def _wrap(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tenso
         return obj
     if type(obj) in _KINDS:
         number_dtype = default_dtype(_KINDS[type(obj)]) if dtype is None else numpy_dtype(dtype)
-        return to_device(Tensor(numpy.asarray(obj, dtype=number_dtype)), parse(device))
+        return to_device(Tensor(_number(obj, number_dtype)), parse(device))
     if isinstance(obj, (list, tuple)):
         return _from_nested(obj, dtype, device)
     if is_cupy(type(obj)):
@@ -67,10 +68,27 @@ def _wrap(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tenso
     return Tensor(array)
 
 
+def _number(x: Any, dtype: Any) -> Any:
+    try:
+        return numpy.asarray(x, dtype=dtype)
+    except (TypeError, OverflowError) as error:
+        raise DTypeError(f"asarray: got {x!r} for dtype {dtype}: {error}") from None
+
+
+def _stacked(obj: Any, like: Any, dtype: DTypeLike | None) -> Tensor:
+    """Nested lists with Tensors in them, of which `like` is the first: numbers adapt to its dtype and device."""
+    if isinstance(obj, (list, tuple)):
+        return stack([_stacked(x, like, dtype) for x in obj])
+    if type(obj) in _KINDS:
+        obj = _number(obj, numpy.result_type(numpy_dtype(like.dtype), obj) if dtype is None else numpy_dtype(dtype))[()]
+    return Tensor(strong(obj, like)) if isinstance(obj, numpy.generic) else _wrap(obj, dtype, None)
+
+
 def _from_nested(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tensor:
     flat = leaves(obj)
-    if any(isinstance(x, Tensor) or is_cupy(type(x)) for x in flat):
-        return stack([_wrap(x, dtype, device) for x in obj])
+    first = next((x for x in flat if isinstance(x, Tensor) or is_cupy(type(x))), None)
+    if first is not None:
+        return _stacked(obj, raw(first), dtype)
     try:
         array = numpy.asarray(obj)
     except ValueError as error:

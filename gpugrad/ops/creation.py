@@ -9,9 +9,11 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, DeviceLike, device_of, module, on, parse
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, native_dtype, numpy_dtype
+from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.errors import DeviceError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, ShapeError
 from gpugrad.families import A
+from gpugrad.ops.dtypes import refuse_complex
 from gpugrad.tape import Tensor, raw
 
 Shape = int | tuple[int, ...]
@@ -29,6 +31,18 @@ def _create(name: str, *arguments: Any, device: DeviceLike | None, dtype: Any, *
             return Tensor(getattr(module(where), name)(*arguments, dtype=dtype, **options))
     except ValueError as error:
         raise ShapeError(f"{name}: got {', '.join(map(repr, arguments))}: {error}") from None
+    except (TypeError, OverflowError) as error:
+        raise DTypeError(f"{name}: got {', '.join(map(repr, arguments))} for dtype {dtype}: {error}") from None
+
+
+def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
+    """Raise DTypeError for what is no number, and for a complex one of which a real dtype would keep half."""
+    for value in values:
+        if dtype is not None:
+            refuse_complex(name, value, dtype)
+        if not isinstance(value, (int, float, complex, numpy.generic)):
+            what = describe(value) if hasattr(value, "dtype") else repr(value)
+            raise DTypeError(f"{name}: got {what} where a Python number is expected, such as that of tensor.item()")
 
 
 def _dtype(dtype: DTypeLike | None, *numbers: Any) -> Any:
@@ -70,6 +84,7 @@ def full(
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.full.html
     """
+    _check_numbers("full", dtype, fill_value)
     return _create("full", shape, fill_value, dtype=_dtype(dtype, fill_value), device=device)
 
 
@@ -88,6 +103,7 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
+    _check_numbers("arange", dtype, start, stop, step)
     if (step > 0 and stop <= start) or (step < 0 and stop >= start):  # NumPy overflows on some empty ranges
         return empty((0,), dtype=_dtype(dtype, start, stop, step), device=device)
     return _create("arange", start, stop, step, dtype=_dtype(dtype, start, stop, step), device=device)
@@ -107,6 +123,7 @@ def linspace(
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.linspace.html
     """
+    _check_numbers("linspace", dtype, start, stop)
     return _create("linspace", start, stop, num, dtype=_dtype(dtype, start, stop, 0.0), device=device, endpoint=endpoint)
 
 
@@ -144,7 +161,11 @@ def full_like(
     """
     array = raw(x)
     target = array.dtype if dtype is None else numpy_dtype(dtype)
-    out: Any = raw_full(array, array.shape, fill_value, target, device)
+    _check_numbers("full_like", target, fill_value)
+    try:
+        out: Any = raw_full(array, array.shape, fill_value, target, device)
+    except (TypeError, OverflowError) as error:
+        raise DTypeError(f"full_like: got {fill_value!r} for dtype {target}: {error}") from None
     return Tensor(out) if isinstance(x, Tensor) else out  # type: ignore[return-value]
 
 

@@ -26,6 +26,15 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool) -> Any:
     return array_namespace(x).astype(x, native_dtype(x, dtype), copy=copy)
 
 
+def refuse_complex(name: str, x: Any, dtype: Any) -> None:
+    """Raise DTypeError if x is complex and `dtype` is real: half of x would be lost, on some backends in silence."""
+    x = raw(x)
+    if isinstance(x, complex) or (hasattr(x, "dtype") and numpy_dtype(x.dtype).kind == "c"):
+        target = numpy_dtype(dtype)
+        if target.kind not in "cb":
+            raise DTypeError(f"{name}: got {describe(x)} for dtype {target}; a complex array has two: gg.real(x), gg.imag(x)")
+
+
 @composite
 def astype(x: A, dtype: DTypeLike, /, *, copy: bool = True, device: Any = None) -> A:
     """x in another dtype, on `device` if one is given; x itself if nothing changes and `copy` is False.
@@ -36,10 +45,7 @@ def astype(x: A, dtype: DTypeLike, /, *, copy: bool = True, device: Any = None) 
     """
     array = raw(x)
     target = numpy_dtype(dtype) if not isinstance(dtype, type(array.dtype)) else dtype
-    if numpy_dtype(array.dtype).kind == "c" and numpy_dtype(target).kind not in "cb":
-        raise DTypeError(
-            f"astype: got {describe(array)} for dtype {numpy_dtype(target)}; a complex array has two: gg.real(x), gg.imag(x)"
-        )
+    refuse_complex("astype", array, target)
     out: Any
     if not is_inexact(target):
         out = _astype(array, target, copy=copy)

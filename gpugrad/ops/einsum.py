@@ -83,8 +83,13 @@ def _parse(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], s
 
 def _sizes(subscripts: str, inputs: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
     sizes: dict[str, int] = {}
-    for labels, shape in zip(inputs, shapes, strict=True):
+    for i, (labels, shape) in enumerate(zip(inputs, shapes, strict=True)):
+        own: dict[str, int] = {}
         for label, n in zip(labels, shape, strict=True):
+            if own.setdefault(label, n) != n:  # a diagonal, which a size of 1 does not broadcast along
+                raise ShapeError(
+                    f"einsum: in {subscripts!r} axis {label!r} has sizes {own[label]} and {n} in operand {i} of shape {shape}"
+                )
             if sizes.get(label, 1) == 1:
                 sizes[label] = n
             elif n not in (1, sizes[label]):

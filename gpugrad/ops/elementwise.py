@@ -3,7 +3,7 @@
 The rules are those of a calculus book, for complex arguments too: ``exp: g * out``. That is because the backward sweep carries
 the complex conjugate of the gradient and conjugates only where gradients enter and leave (see ``sweep.py``); a holomorphic
 function then needs no conjugate, and real arrays never pay for one. Only functions that are not holomorphic (abs, conj, imag,
-real, sign) spell a conjugate out.
+real, sign; var and std in ``reduction.py``) spell a conjugate out.
 
 They avoid Python numbers where an array does as well (``g - g * out * out`` rather than ``g * (1 - out * out)``): NumPy takes
 twice as long to convert the number as to multiply a small array.
@@ -14,10 +14,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.dtypes import native_dtype, numpy_dtype, real_dtype
+from gpugrad.arrays.dtypes import default_dtype, native_dtype, numpy_dtype, real_dtype
 from gpugrad.families import A, Number, binary, composite, primitive, unary, zero
+from gpugrad.ops.creation import full_like, raw_full
+from gpugrad.tape import raw
+
+_NUMBERS = frozenset({bool, int, float, complex})
 
 
 def _is_complex(x: Any) -> bool:
@@ -32,15 +37,22 @@ def _is_complex(x: Any) -> bool:
     y=lambda g, condition: where(condition, 0, g),
     branches={"x": lambda condition: condition, "y": lambda condition: logical_not(condition)},
 )
+def _where(condition: Any, x: Any, y: Any, /) -> Any:
+    return array_namespace(condition).where(condition, x, y)
+
+
+@composite
 def where(condition: Any, x: Any, y: Any, /) -> Any:
-    """x where `condition` is true, y elsewhere; the three broadcast, and x and y promote.
+    """x where `condition` is true, y elsewhere; the three broadcast, and x and y promote, two Python numbers to a default dtype.
 
     The gradient of the branch not taken is zero, and stays zero where the branch's own derivative is infinite or nan:
     ``where(x > 0, sqrt(x), 0)`` has gradient 0 at 0 (``gpugrad/branches.py`` says how far that reaches).
     Raises ShapeError if the shapes do not broadcast, DeviceError if the devices differ.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.where.html
     """
-    return array_namespace(condition).where(condition, x, y)
+    if type(x) in _NUMBERS and type(y) in _NUMBERS and hasattr(condition, "dtype"):  # no array gives them a dtype
+        x = raw_full(raw(condition), (), x, default_dtype(numpy.result_type(x, y).kind))
+    return _where(condition, x, y)
 
 
 # Arithmetic ---------------------------------------------------------------------------------------------------------
@@ -69,7 +81,7 @@ def _pow_base(g: Any, x: Any, y: Any) -> Any:
 
 def _pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:
     # x**y is constantly 0 along y > 0 at x = 0; log(0) would make that a nan. A Python number needs an array's dtype.
-    base = x if hasattr(x, "dtype") else x + out * 0
+    base = x if hasattr(x, "dtype") else full_like(out, x)
     zero_base = base == 0
     return where(zero_base, 0, g * out * log(where(zero_base, 1, base)))
 

@@ -14,6 +14,7 @@ from gpugrad.arrays.kernels import strong
 from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import raw_full
+from gpugrad.ops.dtypes import refuse_complex
 from gpugrad.ops.elementwise import where
 from gpugrad.ops.shape import broadcast_to, expand_dims, normalize_axis, reshape
 from gpugrad.tape import raw
@@ -87,12 +88,7 @@ def _put_value_rule(g: Any, key: Any) -> Any:
 
 
 @primitive(casts=True, x=_put_rule, value=_put_value_rule)
-def put(x: Any, value: Any, /, key: Any) -> Any:
-    """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
-
-    Where `key` names an element twice, NumPy stores the last value, a GPU any of them. Its gradient goes to the one stored.
-    Raises IndexingError for an index out of range, ShapeError if `value` does not broadcast.
-    """
+def _put(x: Any, value: Any, /, key: Any) -> Any:
     xp = array_namespace(x)
     out = xp.asarray(x, copy=True)
     value = value if hasattr(value, "shape") else strong(value, x)
@@ -106,6 +102,19 @@ def put(x: Any, value: Any, /, key: Any) -> Any:
             chosen = xp.take(xp.reshape(xp.broadcast_to(value, positions.shape), (-1,)), _like(source.clip(0), x), axis=0)
             out = xp.where(_like(source >= 0, x), chosen, xp.reshape(x, (-1,)))
             out = xp.reshape(out, x.shape)
+    return out
+
+
+@composite
+def put(x: A, value: Any, /, key: Any) -> A:
+    """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
+
+    Where `key` names an element twice, NumPy stores the last value, a GPU any of them. Its gradient goes to the one stored.
+    Raises IndexingError for an index out of range, ShapeError if `value` does not broadcast, DTypeError if it is complex and x
+    is real.
+    """
+    refuse_complex("put", value, x.dtype)  # type: ignore[attr-defined]
+    out: A = _put(x, value, key)
     return out
 
 
@@ -139,9 +148,8 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     return array_namespace(x).take(x, indices, axis=axis)
 
 
-def _grid_key(indices: Any, axis: int) -> tuple[Any, ...]:
-    """The index tuple that take_along_axis stands for: `indices` on `axis`, an open grid on every other axis."""
-    shape = tuple(indices.shape)
+def _grid_key(indices: Any, axis: int, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """The index tuple that take_along_axis stands for, in an array of `shape`: `indices` on `axis`, an open grid on the others."""
     axis %= len(shape)
     grid = []
     for i, n in enumerate(shape):
@@ -155,9 +163,7 @@ def _grid_key(indices: Any, axis: int) -> tuple[Any, ...]:
 
 
 def _take_along_axis_rule(g: Any, indices: Any, axis: int, x_shape: tuple[int, ...]) -> Any:
-    axis %= len(x_shape)
-    indices = raw(broadcast_to(indices, tuple(n if i != axis else indices.shape[i] for i, n in enumerate(raw(g).shape))))
-    return scatter_add(g, _grid_key(indices, axis), x_shape, False)
+    return scatter_add(g, _grid_key(raw(indices), axis, x_shape), x_shape, False)
 
 
 @primitive(standard=True, x=_take_along_axis_rule, indices=None)

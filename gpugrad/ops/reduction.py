@@ -7,12 +7,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.dtypes import DTypeLike, native_dtype
+from gpugrad.arrays.dtypes import DTypeLike, float32, native_dtype, numpy_dtype
 from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import ones_like, zeros_like
-from gpugrad.ops.dtypes import astype
-from gpugrad.ops.elementwise import not_equal, where
+from gpugrad.ops.dtypes import astype, refuse_complex
+from gpugrad.ops.elementwise import conj, not_equal, where
 from gpugrad.ops.shape import broadcast_to, concat, flip, moveaxis, normalize_axis, reshape
 
 Axes = int | tuple[int, ...] | None
@@ -43,17 +43,37 @@ def _sum_rule(g: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, ...]) -> A
 
 
 @primitive(standard=True, casts=True, x=_sum_rule)
-def sum(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
-    """The sum over `axis` (all axes for None). Small integers are summed in the default integer dtype.
-
-    Raises ShapeError if an axis is out of range.
-    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.sum.html
-    """
+def _sum(x: Any, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> Any:
     return array_namespace(x).sum(x, axis=axis, dtype=native_dtype(x, dtype), keepdims=keepdims)
 
 
+@composite
+def sum(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
+    """The sum over `axis` (all axes for None). Small integers are summed in the default integer dtype.
+
+    Raises ShapeError if an axis is out of range, DTypeError for complex x and a real `dtype`.
+    Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.sum.html
+    """
+    if dtype is not None:
+        refuse_complex("sum", x, dtype)
+    out: A = _sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return out
+
+
+def _over(g: Any, n: float) -> Any:
+    """g / n. In float16 a count of 70,000 would be inf."""
+    if n < 65504 or not _is_half(g):
+        return g / n
+    return astype(astype(g, float32) / n, g.dtype)
+
+
+def _is_half(x: Any) -> bool:
+    dtype = numpy_dtype(x.dtype)
+    return dtype.itemsize == 2 and dtype.kind not in "iu"
+
+
 def _mean_rule(g: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, ...]) -> Any:
-    return broadcast_to(_keep(g / _count(axis, x_shape), axis, keepdims, x_shape), x_shape)
+    return broadcast_to(_keep(_over(g, _count(axis, x_shape)), axis, keepdims, x_shape), x_shape)
 
 
 @primitive(standard=True, x=_mean_rule)
@@ -67,23 +87,29 @@ def mean(x: A, /, *, axis: Axes = None, keepdims: bool = False) -> A:
 
 
 def _var_rule(g: Any, x: Any, axis: Axes, correction: float, keepdims: bool, x_shape: tuple[int, ...]) -> Any:
-    scale = 2.0 / max_number(_count(axis, x_shape) - correction, 0)
-    return _keep(g, axis, keepdims, x_shape) * (x - mean(x, axis=axis, keepdims=True)) * scale
+    n = _count(axis, x_shape) - correction
+    scale = _over(g + g, n if n > 0 else 0.0)  # as in the value: divided by 0, not by a negative number
+    return _keep(scale, axis, keepdims, x_shape) * conj(x - mean(x, axis=axis, keepdims=True))
 
 
-def max_number(x: float, y: float) -> float:
-    """The larger of two numbers; a denominator that is not positive gives inf where it divides."""
-    return x if x > y else y or math.nan
+def _var_definition(x: Any, **options: Any) -> Any:
+    xp = array_namespace(x)
+    if _is_half(x):  # whose sums end at 65504
+        return xp.astype(xp.var(xp.astype(x, xp.float32), **options), x.dtype)
+    if numpy_dtype(x.dtype).kind != "c":
+        return xp.var(x, **options)
+    return xp.var(xp.real(x), **options) + xp.var(xp.imag(x), **options)  # the standard has it for real arrays only
 
 
-@primitive(standard=True, x=_var_rule)
+@primitive(x=_var_rule)
 def var(x: A, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> A:
-    """The variance over `axis`: sum((x - mean) ** 2) / (n - correction); correction 1 is Bessel's.
+    """The variance over `axis`: sum(abs(x - mean) ** 2) / (n - correction); correction 1 is Bessel's. Real for complex x.
 
+    Where n <= correction it is inf (nan for equal elements), and its gradient infinite.
     Raises ShapeError if an axis is out of range.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.var.html
     """
-    return array_namespace(x).var(x, axis=axis, correction=correction, keepdims=keepdims)
+    return _var_definition(x, axis=axis, correction=correction, keepdims=keepdims)
 
 
 def _std_rule(g: Any, x: Any, out: Any, axis: Axes, correction: float, keepdims: bool, x_shape: tuple[int, ...]) -> Any:
@@ -91,18 +117,19 @@ def _std_rule(g: Any, x: Any, out: Any, axis: Axes, correction: float, keepdims:
     return _var_rule(g, x, axis, correction, keepdims, x_shape)
 
 
-@primitive(standard=True, x=_std_rule)
+@primitive(x=_std_rule)
 def std(x: A, /, *, axis: Axes = None, correction: float = 0.0, keepdims: bool = False) -> A:
     """The standard deviation over `axis`: the square root of :func:`var`. Where it is 0 the gradient is 0.
 
     Raises ShapeError if an axis is out of range.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.std.html
     """
-    return array_namespace(x).std(x, axis=axis, correction=correction, keepdims=keepdims)
+    return array_namespace(x).sqrt(_var_definition(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
 def _extremum_rule(g: Any, x: Any, out: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, ...]) -> Any:
-    ties = astype(x == _keep(out, axis, keepdims, x_shape), x.dtype)
+    # float16 has no number for a count above 65504, nor for every one above 2048; the sweep casts the gradient back.
+    ties = astype(x == _keep(out, axis, keepdims, x_shape), float32 if _is_half(x) else x.dtype)
     share = ties / sum(ties, axis=axis, keepdims=True)
     return _keep(g, axis, keepdims, x_shape) * share
 
@@ -140,13 +167,21 @@ def _prod_rule(g: Any, x: Any, axis: Axes, keepdims: bool, x_shape: tuple[int, .
 
 
 @primitive(standard=True, casts=True, x=_prod_rule)
+def _prod(x: Any, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> Any:
+    return array_namespace(x).prod(x, axis=axis, dtype=native_dtype(x, dtype), keepdims=keepdims)
+
+
+@composite
 def prod(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
     """The product over `axis` (all axes for None). The gradient is right where elements are zero.
 
-    Raises ShapeError if an axis is out of range.
+    Raises ShapeError if an axis is out of range, DTypeError for complex x and a real `dtype`.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.prod.html
     """
-    return array_namespace(x).prod(x, axis=axis, dtype=native_dtype(x, dtype), keepdims=keepdims)
+    if dtype is not None:
+        refuse_complex("prod", x, dtype)
+    out: A = _prod(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    return out
 
 
 def _cumulative_axis(axis: int | None, ndim: int, name: str) -> int:
@@ -168,16 +203,27 @@ def _without_initial(g: Any, axis: int, include_initial: bool) -> Any:
 
 
 @primitive(standard=True, casts=True, x=_cumulative_sum_rule)
+def _cumulative_sum(
+    x: Any, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False
+) -> Any:
+    return array_namespace(x).cumulative_sum(
+        x, axis=_cumulative_axis(axis, len(x.shape), "cumulative_sum"),
+        dtype=native_dtype(x, dtype), include_initial=include_initial,
+    )  # fmt: skip
+
+
+@composite
 def cumulative_sum(x: A, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False) -> A:
     """Sums of the elements up to and including each one, along `axis`; with a 0 in front if `include_initial`.
 
-    Raises ShapeError if `axis` is out of range, or left out for an array that is not 1-d.
+    Raises ShapeError if `axis` is out of range, or left out for an array that is not 1-d; DTypeError for complex x and a
+    real `dtype`.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.cumulative_sum.html
     """
-    return array_namespace(x).cumulative_sum(
-        x, axis=_cumulative_axis(axis, len(x.shape), "cumulative_sum"),  # type: ignore[attr-defined]
-        dtype=native_dtype(x, dtype), include_initial=include_initial,
-    )  # fmt: skip
+    if dtype is not None:
+        refuse_complex("cumulative_sum", x, dtype)
+    out: A = _cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+    return out
 
 
 def _cumulative_prod_rule(g: Any, x: Any, axis: int | None, include_initial: bool, x_shape: tuple[int, ...]) -> Any:
@@ -202,17 +248,28 @@ def _shifted(x: Any, step: int, fill: Any) -> Any:
 
 
 @primitive(standard=True, casts=True, x=_cumulative_prod_rule)
+def _cumulative_prod(
+    x: Any, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False
+) -> Any:
+    return array_namespace(x).cumulative_prod(
+        x, axis=_cumulative_axis(axis, len(x.shape), "cumulative_prod"),
+        dtype=native_dtype(x, dtype), include_initial=include_initial,
+    )  # fmt: skip
+
+
+@composite
 def cumulative_prod(x: A, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False) -> A:
     """Products of the elements up to and including each one, along `axis`; with a 1 in front if `include_initial`.
 
     The gradient is right where elements are zero.
-    Raises ShapeError if `axis` is out of range, or left out for an array that is not 1-d.
+    Raises ShapeError if `axis` is out of range, or left out for an array that is not 1-d; DTypeError for complex x and a
+    real `dtype`.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.cumulative_prod.html
     """
-    return array_namespace(x).cumulative_prod(
-        x, axis=_cumulative_axis(axis, len(x.shape), "cumulative_prod"),  # type: ignore[attr-defined]
-        dtype=native_dtype(x, dtype), include_initial=include_initial,
-    )  # fmt: skip
+    if dtype is not None:
+        refuse_complex("cumulative_prod", x, dtype)
+    out: A = _cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
+    return out
 
 
 @primitive(standard=True, x=None)

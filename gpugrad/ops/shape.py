@@ -278,11 +278,13 @@ def stack(arrays: Sequence[A], /, *, axis: int = 0) -> A:
     Raises ShapeError if the shapes differ or no array is given.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.stack.html
     """
+    arrays = tuple(arrays)
+    if not arrays:
+        raise ShapeError("stack: got no arrays, expected one or more")
     shapes: set[tuple[int, ...]] = {tuple(x.shape) for x in arrays}  # type: ignore[attr-defined]
     if len(shapes) > 1:
         raise ShapeError(f"stack: got shapes {' and '.join(map(str, sorted(shapes)))}, expected the same for all")
-    if shapes:
-        axis = normalize_axis(axis, len(next(iter(shapes))) + 1, "stack")
+    axis = normalize_axis(axis, len(shapes.pop()) + 1, "stack")
     return concat([expand_dims(x, axis) for x in arrays], axis=axis)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from gpugrad.ops.transfer import to_device
 from gpugrad.optim.flat import FlatBuffer, buffer_key
 from gpugrad.tape import Leaf, Tensor
 
-Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]
+Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 
 def in_place(definition: Callable[..., tuple[Any, ...]]) -> Kernel:
@@ -32,8 +33,9 @@ def in_place(definition: Callable[..., tuple[Any, ...]]) -> Kernel:
 class Optimizer:
     """Base class: a subclass names its state arrays and its update kernel, and computes the kernel's numbers for a step.
 
-    `params` are leaf Tensors that require gradients, or dicts with "params" and options of their own. From the first step on
-    their arrays are views of flat buffers, one per group, device and dtype.
+    `params` are leaf Tensors that require gradients, pairs of a name and such a Tensor as ``model.named_parameters()`` gives
+    them (errors then name them), or dicts with either as "params" and options of their own. From the first step on their arrays
+    are views of flat buffers, one per group, device and dtype.
     Raises ValueError for no parameters or for options out of range, GraphError for a Tensor that is no such leaf or is given
     twice.
     """
@@ -56,16 +58,15 @@ class Optimizer:
         if "params" not in group:
             raise ValueError(f"{type(self).__name__}: a group needs 'params', but this one has only {sorted(group)}")
         params = group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params, names = _named([params] if isinstance(params, Tensor) else list(params), type(self).__name__)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
+            which = f"parameter {i}" if names is None else f"parameter {i} ({names[i]!r})"
             if not isinstance(p, Tensor) or type(p.node) is not Leaf:
                 got = f"a Tensor of shape {tuple(p.array.shape)}" if isinstance(p, Tensor) else type(p).__name__
-                raise GraphError(
-                    f"{type(self).__name__}: parameter {i} is {got}, expected a leaf Tensor that requires a gradient"
-                )
+                raise GraphError(f"{type(self).__name__}: {which} is {got}, expected a leaf Tensor that requires a gradient")
             if id(p) in known:
-                raise GraphError(f"{type(self).__name__}: parameter {i}, of shape {tuple(p.array.shape)}, was given twice")
+                raise GraphError(f"{type(self).__name__}: {which}, of shape {tuple(p.array.shape)}, was given twice")
             known.add(id(p))
         unknown = set(group) - set(self.defaults) - {"params"}
         if unknown:
@@ -73,6 +74,8 @@ class Optimizer:
                 f"{type(self).__name__}: unknown options {sorted(unknown)}, expected some of {sorted(self.defaults)}"
             )
         options = {**self.defaults, **group, "params": params}
+        if names is not None:
+            options["param_names"] = names
         self.check(options)
         self.param_groups.append(options)
         self._buffers.append([])
@@ -105,8 +108,8 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for p in group["params"]:
-                _check_gradient(p)
+            for p, name in zip(group["params"], group.get("param_names") or itertools.repeat(""), strict=False):
+                _check_gradient(p, name)
         for index, group in enumerate(self.param_groups):
             for buffer in self._current_buffers(index):
                 self._update(buffer, group)
@@ -225,14 +228,31 @@ def _fill(buffer: FlatBuffer, states: list[dict[str, Any]]) -> None:
                 buffer.write(flat, i, 0)
 
 
-def _check_gradient(p: Tensor) -> None:
+def _named(params: list[Any], optimizer: str) -> tuple[list[Any], list[str] | None]:
+    """Parameters, and their names if they came in pairs with them."""
+    if not params or not _is_pair(params[0]):
+        return params, None
+    for i, pair in enumerate(params):
+        if not _is_pair(pair):
+            raise GraphError(
+                f"{optimizer}: parameter {i} is {type(pair).__name__}, expected a pair of its name and itself, as the others are"
+            )
+    return [p for _, p in params], [name for name, _ in params]
+
+
+def _is_pair(x: Any) -> bool:
+    return isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], str)
+
+
+def _check_gradient(p: Tensor, name: str) -> None:
     grad = p.grad
     if grad is None:
         return
+    which = f"the gradient of {name!r}" if name else "a gradient"
     if tuple(grad.array.shape) != tuple(p.array.shape):
-        raise ShapeError(f"step: a gradient has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
+        raise ShapeError(f"step: {which} has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
     if type(grad.array) is not type(p.array) or grad.array.dtype != p.array.dtype:
         raise DTypeError(
-            f"step: a gradient is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
+            f"step: {which} is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
             f"of {p.array.dtype}; zero_grad after moving a model"
         )

@@ -19,10 +19,11 @@ def sgd(
     dampening: float,
     weight_decay: float,
     nesterov: bool,
+    maximize: bool,
     first: bool,
 ) -> tuple[Any, ...]:
     """One step of SGD: the new parameters and, with momentum, its new buffer. The definition that the kernels are held to."""
-    d = g + weight_decay * p
+    d = (-g if maximize else g) + weight_decay * p
     if not momentum:
         return (p - lr * d,)
     buffer = d if first else momentum * buffer + (1 - dampening) * d
@@ -35,7 +36,7 @@ class SGD(Optimizer):
 
     With `momentum`, ``b <- momentum * b + (1 - dampening) * g`` and ``d = b``, or ``d = g + momentum * b`` with `nesterov`
     (Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013). `weight_decay` adds
-    ``weight_decay * p`` to the gradient. As ``torch.optim.SGD``.
+    ``weight_decay * p`` to the gradient, and `maximize` takes ``-g`` for g. As ``torch.optim.SGD``.
     Raises ValueError for negative options, and for nesterov without momentum or with dampening.
     """
 
@@ -49,9 +50,11 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}
-        super().__init__(params, options)
+        super().__init__(params, {**options, "maximize": maximize})
 
     def check(self, options: Mapping[str, Any]) -> None:
         for name in ("lr", "momentum", "weight_decay"):
@@ -64,5 +67,5 @@ class SGD(Optimizer):
         return ("momentum_buffer",) if options["momentum"] else ()
 
     def numbers(self, options: Mapping[str, Any], step: int) -> dict[str, Any]:
-        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
+        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
         return {**{name: options[name] for name in names}, "first": step == 1}

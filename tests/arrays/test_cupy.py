@@ -269,12 +269,18 @@ def test_debug_mode():
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"weight_decay": 0.1}, {"momentum": 0.9, "dampening": 0.5}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}],
-)
+    [
+        {}, {"weight_decay": 0.1}, {"momentum": 0.9, "dampening": 0.5}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+        {"maximize": True, "weight_decay": 0.1}, {"maximize": True, "momentum": 0.9, "nesterov": True},
+    ],
+)  # fmt: skip
 def test_the_sgd_kernel_equals_its_definition(options, first):
     rng = np.random.default_rng(0)
     p, g, buffer = rng.normal(size=(3, 40))
-    numbers = {"lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, **options, "first": first}
+    numbers = {
+        "lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False, **options,
+        "first": first,
+    }  # fmt: skip
     state = [buffer] if numbers["momentum"] else []
     arrays = [cupy.asarray(x) for x in (p, g, *state)]
     SGD.kernels[cupy.ndarray](*arrays, **numbers)
@@ -282,19 +288,38 @@ def test_the_sgd_kernel_equals_its_definition(options, first):
         np.testing.assert_allclose(x.get(), y, rtol=1e-13)
 
 
-@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}, {"decay": 0.9}, {"beta1": 0.0, "correction2_sqrt": 0.1}])
-def test_the_adam_kernel_equals_its_definition(options):
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight_decay": 0.1},
+        {"decay": 0.9},
+        {"beta1": 0.0, "correction2_sqrt": 0.1},
+        {"maximize": True, "weight_decay": 0.1},
+    ],
+)
+def test_the_adam_kernel_equals_its_definition(options, amsgrad):
     rng = np.random.default_rng(0)
     p, g, m = rng.normal(size=(3, 40))
     v = rng.uniform(0.1, 1, size=40)
     numbers = {
         "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0, "decay": 1.0,
-        **options,
+        "maximize": False, **options,
     }  # fmt: skip
-    arrays = [cupy.asarray(x) for x in (p, g, m, v)]
+    state = [m, v, *([rng.uniform(0.1, 1, size=40)] if amsgrad else [])]
+    arrays = [cupy.asarray(x) for x in (p, g, *state)]
     Adam.kernels[cupy.ndarray](*arrays, **numbers)
-    for x, y in zip([arrays[0], *arrays[2:]], adam(p, g, m, v, **numbers), strict=True):
+    for x, y in zip([arrays[0], *arrays[2:]], adam(p, g, *state, **numbers), strict=True):
         np.testing.assert_allclose(x.get(), y, rtol=1e-12)
+
+
+def test_the_amsgrad_kernel_keeps_nan():
+    numbers = {"step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0}
+    state = [np.zeros(2), np.zeros(2), np.array([np.nan, 0.0])]
+    arrays = [cupy.asarray(x) for x in (np.ones(2), np.array([1.0, np.nan]), *state)]
+    Adam.kernels[cupy.ndarray](*arrays, **numbers, decay=1.0, maximize=False)
+    assert cupy.isnan(arrays[0]).all() and cupy.isnan(arrays[-1]).all()
 
 
 def mlp_step(parameters, x, targets, optimizer):

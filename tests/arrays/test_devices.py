@@ -218,7 +218,7 @@ ASKING = {
 def test_cuda_without_a_gpu(name):
     with pytest.raises(
         DeviceError,
-        match=r"(device 'cuda(:\d)?': CuPy .* is installed, but no CUDA driver or GPU was found|CUDA needs CuPy).*python -m pip install"
+        match=r"(device 'cuda(:\d)?': CuPy .* is installed, but no CUDA driver or GPU was found|CUDA needs CuPy).*python -m pip install",
     ) as error:
         ASKING[name]()
     assert "\n" not in str(error.value)

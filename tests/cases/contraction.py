@@ -37,6 +37,7 @@ CASES = [
             call(real(), real(2), axes=0),
             call(real(2, 3, 4), real(4, 2), axes=((0, 2), (1, 0))),
             call(real(2, 3), real(2, 2), axes=((-2,), (0,))),
+            call(real(2, 3), real(2, 3), axes=(1, -1)),
             call(real(2, 0), real(0, 3), axes=1),
             call(real(2, 3), real(2, 3), axes=2),
         ],

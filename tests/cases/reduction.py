@@ -44,6 +44,12 @@ def _cumulative(name: str, **more: Any) -> Case:
     return Case(name, calls, getattr(numpy, name), complex=True, **more)
 
 
+def _to_integers(name: str) -> Case:
+    """Their dtype makes them constants."""
+    calls = [call(distinct(2, 3), axis=1, dtype=numpy.dtype(dtype)) for dtype in ("int64", "int32", "bool")]
+    return Case(name, calls, getattr(numpy, name), order=None, label="to integers")
+
+
 def _diff(x: Any, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     joined = {name: part for name, part in (("prepend", prepend), ("append", append)) if part is not None}
     return numpy.diff(x, n, axis, **joined)
@@ -66,6 +72,7 @@ CASES = [
         numpy.sum,
         label="dtype",
     ),
+    *(_to_integers(name) for name in ("sum", "prod", "cumulative_sum", "cumulative_prod")),
     _reduction(
         "prod",
         nonzero,
@@ -81,7 +88,14 @@ CASES = [
         complex=True,
     ),
     _reduction("mean", real, call(real(0, 3), axis=1), complex=True),
-    _reduction("var", real, call(real(4, 3), axis=0, correction=1), call(real(5), correction=0.5), call(real(0, 3), axis=1)),
+    _reduction(
+        "var",
+        real,
+        call(real(4, 3), axis=0, correction=1),
+        call(real(5), correction=0.5),
+        call(real(0, 3), axis=1),
+        complex=True,
+    ),
     Case(
         "std",
         [
@@ -95,6 +109,7 @@ CASES = [
             call(real(0, 3), axis=1),
         ],
         numpy.std,
+        complex=True,
     ),
     _reduction("max", distinct, call(distinct(0, 3), axis=1), call(integers(2, 3), axis=1)),
     _reduction("min", distinct, call(distinct(0, 3), axis=1), call(integers(2, 3), axis=1)),

@@ -96,5 +96,7 @@ def test_flatten_of_axes_that_are_not_there():
 
 
 def test_lists_are_no_input():
-    with pytest.raises(DTypeError, match="^Linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"):
+    with pytest.raises(
+        DTypeError, match="^Linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"
+    ):
         nn.Linear(2, 3)([[1.0, 2.0]])

@@ -334,7 +334,7 @@ def test_repr():
 def test_to_takes_for_dtypes_what_a_tensor_does():
     layer = nn.Linear(2, 2)
     for dtype in (float, "float64", gg.float64):
-        assert layer.float().to(dtype).weight.dtype == gg.asarray(np.ones(1)).float().to(dtype).dtype == gg.float64
+        assert layer.float().to(dtype).weight.dtype == gg.asarray(np.ones(1, np.float32)).to(dtype).dtype == gg.float64
     with pytest.raises(DTypeError):  # the name of a dtype that is none of the standard: no unknown device
         layer.to("datetime64")
 

@@ -7,12 +7,24 @@ from typing import Any
 
 import numpy
 import pytest
+from backends import Backend
 
 import gpugrad as gg
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "matmul": (lambda: gg.ones((2, 3)) @ gg.ones((2, 3)), r"matmul: got float32 \(2, 3\) and float32 \(2, 3\)"),
-    "matmul of scalars": (lambda: gg.matmul(gg.ones(()), gg.ones(2)), r"matmul: got float32 \(\) and float32 \(2,\)"),
+    "matmul": (
+        lambda: gg.ones((2, 3)) @ gg.ones((2, 3)),
+        r"matmul: got float32 \(2, 3\) and float32 \(2, 3\): the inner sizes, 3 and 2",
+    ),
+    "matmul of a vector": (lambda: gg.ones((2, 3)) @ gg.ones(2), r"matmul: .*: the inner sizes, 3 and 2, must be equal$"),
+    "matmul of stacks": (
+        lambda: gg.ones((2, 1, 3)) @ gg.ones((3, 3, 1)),
+        r"matmul: .*: the leading shapes \(2,\) and \(3,\) do not broadcast$",
+    ),
+    "matmul of scalars": (
+        lambda: gg.matmul(gg.ones(()), gg.ones(2)),
+        r"matmul: got float32 \(\) and float32 \(2,\): expected one dim",
+    ),
     "vecdot": (
         lambda: gg.vecdot(gg.ones(2), gg.ones(3)),
         r"vecdot: got shapes \(2,\) and \(3,\): the sizes along axis -1, 2 and 3, must be equal",
@@ -28,6 +40,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "einsum count": (lambda: gg.einsum("i,i", gg.ones(2)), "einsum: 'i,i' names 2 operands, but 1 were given"),
     "einsum axes": (lambda: gg.einsum("ij", gg.ones(2)), r"einsum: 'ij' of 'ij' does not fit operand 0 of shape \(2,\)"),
     "einsum sizes": (lambda: gg.einsum("i,i", gg.ones(2), gg.ones(3)), "einsum: in 'i,i' axis 'i' has sizes 2 and 3"),
+    "einsum diagonal": (
+        lambda: gg.einsum("ii->i", gg.ones((1, 3))),
+        r"^einsum: in 'ii->i' axis 'i' has sizes 1 and 3 in operand 0 of shape \(1, 3\)",
+    ),
     "einsum result": (lambda: gg.einsum("i->j", gg.ones(2)), "einsum: the result of 'i->j' must name each of its axes once"),
     "einsum letters": (lambda: gg.einsum("i;j", gg.ones(2)), "einsum: 'i;j' may only contain letters"),
 }
@@ -38,6 +54,14 @@ def test_shapes_that_do_not_fit_are_named(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(gg.ShapeError, match=message):
         function()
+
+
+def test_inner_sizes_are_named_on_every_backend(backend: Backend) -> None:
+    x, y = (gg.asarray(backend.asarray(numpy.ones(shape))) for shape in ((2, 3), (4, 5)))
+    with pytest.raises(
+        gg.ShapeError, match=r"^matmul: got .*\(2, 3\) and .*\(4, 5\): the inner sizes, 3 and 4, must be equal$"
+    ):
+        gg.matmul(x, y)
 
 
 def test_vecdot_conjugates_its_first_operand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -32,6 +33,36 @@ def test_a_tensor_passes_with_its_gradient_also_in_a_list() -> None:
     assert gg.asarray(x) is x
     gg.sum(gg.asarray([[x * 2, 1.0], [x, x]])).backward()
     assert x.grad.item() == 4.0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "int8", "int64"])
+def test_numbers_beside_tensors_take_their_dtype_and_device(dtype: str, backend: Backend) -> None:
+    if backend is STRICT and dtype == "float16":
+        return
+    t = gg.asarray(backend.asarray(numpy.asarray(2, dtype)))
+    for nested in ([t, 1], [1, t], [[t, 1], [2, 3]], [[1, True], (2, t)], [t, numpy.dtype(dtype).type(3)]):
+        out = gg.asarray(nested)
+        assert (out.dtype, out.device) == (dtype, t.device)
+        assert backend.is_array(out.array)
+    if backend is STRICT and dtype.startswith("int"):
+        return  # it does not promote integers to floats
+    assert gg.asarray([[t, 1.0], [2, 3]]).dtype == numpy.result_type(numpy.dtype(dtype), 1.0)
+    assert gg.asarray([t, 1j]).dtype == numpy.result_type(numpy.dtype(dtype), 1j)
+    exact = gg.asarray([t, 0.1 + 0j if dtype == "complex64" else 0.1], dtype=gg.complex128)
+    assert backend.to_numpy(exact.array)[1] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lambda: gg.asarray([gg.asarray(numpy.uint8(1)), 300]), "asarray: got 300 for dtype uint8"),
+        (lambda: gg.asarray([gg.ones(()), 1j], dtype=gg.float32), "asarray: got 1j for dtype float32"),
+        (lambda: gg.asarray(300, dtype=gg.uint8), "asarray: got 300 for dtype uint8"),
+    ],
+)
+def test_a_number_that_the_dtype_cannot_hold_is_named(data: Callable[[], Any], message: str) -> None:
+    with pytest.raises(gg.DTypeError, match=message):
+        data()
 
 
 def test_a_list_of_arrays_keeps_their_dtype() -> None:

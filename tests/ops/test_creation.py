@@ -100,3 +100,27 @@ def test_an_unknown_device_is_named() -> None:
 def test_an_empty_range_is_no_error() -> None:
     assert gg.arange(2, 2, -1).shape == (0,)
     assert gg.arange(5, 2, 1).shape == (0,)
+
+
+VALUES = {
+    "full": lambda x: gg.full((2,), x), "full_like": lambda x: gg.full_like(gg.ones(2), x), "arange": lambda x: gg.arange(x),
+    "linspace": lambda x: gg.linspace(0, x, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_must_be_a_number(name: str, backend: Backend) -> None:
+    for x in (gg.tensor(2.0, requires_grad=True), gg.asarray(backend.asarray(numpy.asarray(2.0))), backend.asarray([2.0])):
+        with pytest.raises(gg.DTypeError, match=rf"^{name}: got .*float.* \(.*\) where a Python number is expected, such as"):
+            VALUES[name](x)
+    with pytest.raises(gg.DTypeError, match=rf"^{name}: got 'a' where a Python number is expected"):
+        VALUES[name]("a")
+    assert VALUES[name](numpy.float32(2)).tolist() == VALUES[name](2.0).tolist()
+
+
+@pytest.mark.parametrize("name", ["full", "full_like"])
+def test_a_number_that_the_dtype_cannot_hold_is_named(name: str) -> None:
+    what = (2,) if name == "full" else gg.ones(2)
+    for number, dtype in ((300, gg.uint8), (1j, gg.float32)):
+        with pytest.raises(gg.DTypeError, match=rf"^{name}: got .*{number} for dtype {dtype}[:;]"):
+            getattr(gg, name)(what, number, dtype=dtype)

@@ -10,6 +10,7 @@ import pytest
 from backends import Backend
 
 import gpugrad as gg
+from gpugrad.testing import check_grads
 
 
 def slopes(function: Callable[..., Any], *values: Any) -> list[Any]:
@@ -52,6 +53,22 @@ def test_pow_at_zero() -> None:
     assert slopes(lambda x: x**2, [0.0]) == [[0.0]]
     assert slopes(gg.pow, [0.0, 0.0, 0.0], [0.0, 1.0, 2.0]) == [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     assert slopes(lambda y: 0.0**y, [1.0, 2.0]) == [[0.0, 0.0]]
+
+
+def test_pow_beyond_the_largest_number() -> None:
+    assert slopes(lambda y: 2.0**y, [2000.0, 1.0]) == [[numpy.inf, pytest.approx(2 * numpy.log(2))]]
+    assert slopes(lambda y: 2**y, 2000.0) == [numpy.inf]
+    assert slopes(lambda y: 0.0**y, [2000.0, 1.0]) == [[0.0, 0.0]]
+    assert numpy.isnan(slopes(lambda y: (-2.0) ** y, [2.0])[0]).all()  # a real power of a negative base has no slope
+
+
+@pytest.mark.parametrize("base", [-2.0, 2, 1 + 2j, -1j])
+def test_pow_of_a_number_to_complex_exponents(base: complex) -> None:
+    check_grads(lambda z: base**z, numpy.asarray([0.5 + 1j, -1 + 0.25j]))
+
+
+def test_pow_of_a_complex_number_to_real_exponents() -> None:
+    check_grads(lambda y: (1 + 2j) ** y, numpy.asarray([0.5, -1.5]))
 
 
 def test_pow_of_a_negative_base_with_a_whole_exponent() -> None:
@@ -115,5 +132,16 @@ def test_operands_of_another_type_are_named(backend: Backend) -> None:
 def test_dtypes_that_an_op_does_not_take_are_named() -> None:
     with pytest.raises(gg.DTypeError, match=r"bitwise_and: got float32 \(2,\) and float32 \(2,\)"):
         gg.ones(2) & gg.ones(2)
+    with pytest.raises(gg.DTypeError, match=r"pow: got int64 \(2,\) and -1: Integers to negative integer powers"):
+        gg.asarray([1, 2]) ** -1
     with pytest.raises(gg.DTypeError, match=r"floor: got complex64 \(2,\)"):
         gg.floor(gg.ones(2, dtype=gg.complex64))
+
+
+@pytest.mark.parametrize("number", [300, -1])
+def test_a_number_that_the_dtype_cannot_hold_is_named(number: int, backend: Backend) -> None:
+    if backend.name == "cupy":
+        return  # some versions of CuPy promote instead
+    x = gg.asarray(backend.asarray(numpy.ones(2, "uint8")))
+    with pytest.raises(gg.DTypeError, match=rf"^add: got .*uint8 \(2,\) and {number}: .*bound"):
+        x + number

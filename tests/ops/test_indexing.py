@@ -12,6 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gpugrad as gg
+from gpugrad.ops.indexing import put
+from gpugrad.tape import raw
 from gpugrad.testing import check_grads
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
@@ -160,6 +162,18 @@ def test_a_value_that_does_not_fit_is_named() -> None:
     with pytest.raises(gg.ShapeError, match=r"put: got float32 \(3,\) and float32 \(2,\)"):
         x[:] = gg.ones(2)
     assert x.tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("value", [1j, numpy.complex64(1j), numpy.asarray([1j])])
+def test_half_of_a_complex_value_is_not_lost(value: Any, backend: Backend) -> None:
+    x = +gg.asarray(backend.asarray(numpy.ones(2))).requires_grad_()
+    written = gg.asarray(backend.asarray(value)) if isinstance(value, numpy.ndarray) else value
+    message = r"^put: got .* for dtype float64; a complex array has two: gg.real\(x\)"
+    with pytest.raises(gg.DTypeError, match=message):
+        x[:1] = written
+    with pytest.raises(gg.DTypeError, match=message):
+        put(x.array, raw(written), slice(1))
+    assert backend.to_numpy(x.array).tolist() == [1.0, 1.0]
 
 
 def test_writing_without_recording_changes_no_array_that_another_holds() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy
 import pytest
-from backends import NUMPY, STRICT
+from backends import NUMPY, STRICT, Backend
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gpugrad as gg
-from gpugrad.arrays.dtypes import is_inexact
+from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float32", "float64"]
@@ -92,6 +92,28 @@ def test_joining_promotes(dtypes: list[str]) -> None:
 def test_choosing_promotes(one: str, two: str) -> None:
     out = gg.where(gg.asarray([True, False]), gg.asarray(ones(one)), gg.asarray(ones(two)))
     assert out.dtype == numpy.result_type(numpy.dtype(one), numpy.dtype(two))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "dtype"),
+    [
+        (1.0, 0.0, gg.float32),
+        (1, 0.5, gg.float32),
+        (1, 0, gg.int64),
+        (True, False, gg.bool),
+        (True, 2, gg.int64),
+        (1, 2j, gg.complex64),
+    ],
+)
+def test_choosing_between_python_numbers_gives_a_default_dtype(x: Any, y: Any, dtype: Any, backend: Backend) -> None:
+    mask = backend.asarray(numpy.asarray([True, False]))
+    out = gg.where(mask, x, y)
+    assert backend.is_array(out)
+    assert numpy_dtype(out.dtype) == dtype
+    assert backend.to_numpy(out).tolist() == [x, y]
+    chosen = gg.where(gg.asarray(mask), x, y)
+    assert (chosen.dtype, chosen.device) == (dtype, gg.asarray(mask).device)
+    assert not hasattr(gg.where(True, x, y), "dtype")
 
 
 @pytest.mark.parametrize("dtype", ["bool", *INTEGERS])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy
 import pytest
-from backends import Backend
+from backends import STRICT, Backend
 
 import gpugrad as gg
 
@@ -97,3 +98,48 @@ def test_a_float32_mean_of_integers_is_a_float64() -> None:
 def test_diff_refuses_a_negative_number_of_times() -> None:
     with pytest.raises(ValueError, match="diff: n is -1, expected 0 or more"):
         gg.diff(gg.ones(3), n=-1)
+
+
+HALVES = 70_000  # float16 ends at 65504
+
+
+@pytest.mark.parametrize("name", ["mean", "max", "min", "var", "std"])
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_gradients_of_many_float16_elements(name: str, scale: float, backend: Backend) -> None:
+    if backend is STRICT:
+        return  # it has no float16
+    values = numpy.full(HALVES, 2.0, "float16")
+    if name in ("var", "std"):
+        values[::2] = -2.0
+    x = gg.asarray(backend.asarray(values)).requires_grad_()
+    expected = gg.asarray(backend.asarray(values.astype("float64"))).requires_grad_()
+    out = getattr(gg, name)(x)
+    assert out.item() == getattr(numpy, name)(values.astype("float64"))
+    for argument in (x, expected):
+        gg.sum(getattr(gg, name)(argument) * scale).backward()
+    assert x.grad.dtype == gg.float16
+    numpy.testing.assert_allclose(backend.to_numpy(x.grad.array), backend.to_numpy(expected.grad.array), rtol=5e-3)
+
+
+@pytest.mark.parametrize("correction", [3, 4])
+def test_a_variance_of_too_few_elements_is_infinite_and_so_is_its_gradient(correction: int) -> None:
+    """As in NumPy and PyTorch, whose gradient of var has no sign though."""
+    with numpy.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        assert gg.var(gg.asarray([1.0, 2.0, 4.0]), correction=correction).item() == gg.inf
+        assert numpy.isnan(gg.var(gg.ones(3), correction=correction).item())
+        found = gradient(lambda x: gg.var(x, correction=correction), [1.0, 2.0, 6.0])
+        assert found == [-gg.inf, -gg.inf, gg.inf]
+        assert numpy.isnan(gradient(lambda x: gg.var(x, correction=correction), [1.0, 1.0, 1.0])).all()
+        assert numpy.isnan(gradient(lambda x: gg.std(x, correction=correction), [1.0, 2.0, 6.0])).all()
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum", "cumulative_prod"])
+def test_half_of_a_complex_number_is_not_lost(name: str, backend: Backend) -> None:
+    z = backend.asarray(numpy.asarray([1 + 2j, 3j]))
+    for x in (z, gg.asarray(z)):
+        for dtype in (gg.float32, gg.int64):
+            with pytest.raises(
+                gg.DTypeError, match=rf"^{name}: got .*complex128 \(2,\) for dtype {dtype}; a complex array has"
+            ):
+                getattr(gg, name)(x, dtype=dtype)
+    assert getattr(gg, name)(gg.asarray(z), dtype=gg.complex64).dtype == gg.complex64

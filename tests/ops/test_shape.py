@@ -27,7 +27,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         r"concat: got .*float32 \(2, 3\).*float32 \(2,\)",
     ),
     "stack": (lambda: gg.stack([gg.ones(2), gg.ones(3)]), r"stack: got shapes \(2,\) and \(3,\), expected the same for all"),
-    "stack of nothing": (lambda: gg.stack([]), "got no arrays, expected one or more"),
+    "stack of nothing": (lambda: gg.stack([]), "^stack: got no arrays, expected one or more"),
     "stack axis": (lambda: gg.stack([gg.ones(2)], axis=2), "stack: axis 2 is out of range for an array of 2 dimensions"),
     "unstack": (lambda: gg.unstack(gg.ones(2), axis=1), "unstack: axis 1 is out of range for an array of 1 dimensions"),
     "meshgrid": (lambda: gg.meshgrid(gg.ones((2, 2))), r"meshgrid: got shapes \[\(2, 2\)\], expected 1-d arrays"),
@@ -40,6 +40,10 @@ def test_shapes_that_do_not_fit_are_named(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(gg.ShapeError, match=message):
         function()
+
+
+def test_an_iterator_is_stacked() -> None:
+    assert gg.stack(gg.full((1,), i) for i in range(2)).tolist() == [[0], [1]]
 
 
 def test_meshgrid_knows_two_orders() -> None:

@@ -73,6 +73,15 @@ def test_elementwise_kernel_broadcasts_and_takes_raw_arrays():
         values = np.linspace(-70, 70, 101).astype(dtype)
         expected = (values.astype(np.float32) * np.float32(1.5)).astype(dtype)
         assert (half(cupy.asarray(values)).get() == expected).all()
+    assigned = cupy.ElementwiseKernel("T x", "T y", "y = x; y *= x; y -= x; y /= T(2); y += x", "assigned")
+    assert assigned(cupy.asarray(np.array([3, 5], np.float16))).tolist() == [6, 15]
+
+
+def test_conditional_expressions_of_a_16_bit_float_and_a_float_are_ambiguous():
+    kernel = cupy.ElementwiseKernel("T x, int32 first", "T y", "y = first ? x : x * x", "ambiguous")
+    assert kernel(cupy.asarray(np.array([3.0, 5.0])), 0).tolist() == [9, 25]
+    with pytest.raises(Exception, match="different types|ambiguous"):
+        kernel(cupy.asarray(np.array([3.0, 5.0], np.float16)), 0)
 
 
 def test_reduction_kernel(x):

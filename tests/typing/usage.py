@@ -44,3 +44,13 @@ gg.exp(x, x)  # type: ignore[call-arg]
 @gg.no_grad()
 def evaluate(batch: gg.Tensor) -> Any:
     return batch.item()
+
+
+@gg.no_grad
+def doubled(batch: gg.Tensor) -> gg.Tensor:
+    return batch * 2
+
+
+assert_type(doubled(x), gg.Tensor)
+gg.set_grad_enabled(True)
+x.sum(dim=0)  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ from gpugrad.ops.dtypes import astype
 from gpugrad.tape import raw
 
 
-@fused(x=lambda g, mask, scale: _dropout(g, mask, scale), mask=None)  # linear: the rule is the op again
+@fused(elementwise=True, x=lambda g, mask, scale: _dropout(g, mask, scale), mask=None)  # linear: the rule is the op again
 def _dropout(x: Any, mask: Any, /, scale: float) -> Any:
     # The mask is kept for the backward pass as booleans, a quarter of the memory of what it multiplies.
     return x * astype(mask, x.dtype) * scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gpugrad.errors import ShapeError
+from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite, fused
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.shape import expand_dims, matrix_transpose, reshape
@@ -39,9 +39,10 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
 
     Shapes: input (..., in_features), weight (out_features, in_features), bias (out_features,) or None, result
     (..., out_features). Dtypes: floating; different ones promote.
-    Raises ShapeError for any other shapes, DeviceError if the devices differ.
+    Raises ShapeError for any other shapes, DTypeError for an input that is no array, DeviceError if the devices differ.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
+    check_input(input, "linear")
     x_shape, w_shape = input.shape, weight.shape  # type: ignore[attr-defined]
     if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
         raise ShapeError(
@@ -54,3 +55,9 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
         )
     out: A = _linear(input, weight, bias)
     return out
+
+
+def check_input(x: Any, name: str) -> None:
+    """Raise DTypeError for lists and whatever else is no array."""
+    if not hasattr(x, "shape"):
+        raise DTypeError(f"{name}: the input is {type(x).__name__}, expected a Tensor or an array; convert it with gg.asarray")

@@ -8,7 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, device_of
-from gpugrad.arrays.dtypes import int64, numpy_dtype
+from gpugrad.arrays.dtypes import float32, int64, is_inexact, numpy_dtype
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
 from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
@@ -22,6 +22,23 @@ from gpugrad.tape import raw
 
 # Where one operand may be a raw array and the other a Tensor, functions stand in place of operators: an array library's operator
 # may refuse a Tensor before the Tensor is asked.
+
+# Sums and counts, for which 16 bits are too few: float16 ends at 65504 --------------------------------------------------
+
+
+def _wide(x: Any) -> Any:
+    """x in a dtype that it can be summed in: float32 instead of a floating one of 16 bits."""
+    return astype(x, float32) if is_inexact(x.dtype) and numpy_dtype(x.dtype).itemsize == 2 else x
+
+
+def _reduced(losses: Any, reduction: str, counts: Any = None) -> Any:
+    """The losses, their sum, or their mean: over all, or over as many as `counts` sums up to."""
+    if reduction == "none":
+        return losses
+    wide = _wide(losses)
+    out = sum(wide) if reduction == "sum" else mean(wide) if counts is None else divide(sum(wide), sum(_wide(counts)))
+    return out if wide is losses else astype(out, losses.dtype)
+
 
 # From log-probabilities (N, C) and labels (N,): written in ops, differentiable in all but the labels --------------------
 
@@ -45,10 +62,7 @@ def _nll(logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduc
     if label_smoothing:
         everywhere = -sum(logp if weight is None else multiply(logp, weight), axis=1)
         losses = add((1 - label_smoothing) * losses, label_smoothing / classes * everywhere)
-    losses = where(bad, math.nan, where(kept, losses, 0))
-    if reduction == "none":
-        return losses
-    return divide(sum(losses), sum(counts)) if reduction == "mean" else sum(losses)
+    return _reduced(where(bad, math.nan, where(kept, losses, 0)), reduction, counts)
 
 
 # cross_entropy of labels without weights, as one op ----------------------------------------------------------------------
@@ -58,7 +72,7 @@ def _scale(gradient: Any, x: Any, target: Any, ignore_index: int, reduction: str
     """How much each row of softmax(x) - labels counts in the gradient: a column."""
     kept, _, bad = _labels(target, x.shape[1], ignore_index)
     if reduction == "mean":
-        gradient = gradient / sum(astype(kept, x.dtype))
+        gradient = gradient / sum(_wide(astype(kept, x.dtype)))
     return expand_dims(where(bad, math.nan, where(kept, gradient, 0)), 1)
 
 
@@ -83,7 +97,7 @@ def _cross_entropy_gradient(
     numbers = array_namespace(labels).arange(classes, device=getattr(labels, "device", None))
     hot = astype(expand_dims(labels, 1) == numbers, x.dtype)
     expected = hot * (1 - label_smoothing) + label_smoothing / classes
-    return (softmax(x, 1) - expected) * _scale(gradient, x, target, ignore_index, reduction)
+    return astype((softmax(x, 1) - expected) * _scale(gradient, x, target, ignore_index, reduction), x.dtype, copy=False)
 
 
 def _cross_entropy_rule(g: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
@@ -119,14 +133,14 @@ def cross_entropy(
 
     Shapes: input (C,), (N, C) or (N, C, d1, ...); target of class labels (), (N,) or (N, d1, ...), of any integer dtype, or of
     probabilities in the shape and with the floating dtype of input; weight (C,). The result is () for `reduction` "mean" and
-    "sum", the shape of the labels for "none".
+    "sum", the shape of the labels for "none". Losses of 16 bits are summed in float32.
     Raises IndexingError for a label that is no class (on a GPU, where checking would wait for it, such a loss and its gradients
     are nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, ValueError for
     options out of range. The mean is nan if every label is ignored.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, and for smoothing C. Szegedy
     et al., "Rethinking the inception architecture for computer vision", CVPR 2016.
     """
-    _check_reduction(reduction, "cross_entropy")
+    check_reduction(reduction, "cross_entropy")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 to 1")
     input = floating(input, None, "cross_entropy")
@@ -150,7 +164,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     Shapes, errors, `ignore_index` and the weighted mean as in :func:`cross_entropy` of class labels.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
     """
-    _check_reduction(reduction, "nll_loss")
+    check_reduction(reduction, "nll_loss")
     input = floating(input, None, "nll_loss")
     _check_weight(weight, input, "nll_loss")
     x, labels, shape = _rows(input, target, reduction, ignore_index, "nll_loss")
@@ -167,7 +181,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
     Raises ShapeError if the shapes differ, or for the mean of no elements; ValueError for another `reduction`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
-    _check_reduction(reduction, "mse_loss")
+    check_reduction(reduction, "mse_loss")
     shape = tuple(input.shape)
     if shape != tuple(target.shape):
         raise ShapeError(
@@ -177,8 +191,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
         raise ShapeError(
             f"mse_loss: the input of shape {shape} is empty and has no mean; skip empty batches, or use reduction='sum'"
         )
-    losses = square(subtract(input, target))
-    return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
+    return _reduced(square(subtract(input, target)), reduction)
 
 
 def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
@@ -193,7 +206,7 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, la
     losses = -sum(multiply(log_softmax(input, axis), target), axis=axis)
     if reduction == "mean" and 0 in losses.shape:
         raise ShapeError(_empty("cross_entropy", shape))
-    return losses if reduction == "none" else mean(losses) if reduction == "mean" else sum(losses)
+    return _reduced(losses, reduction)
 
 
 def _rows(input: Any, target: Any, reduction: str, ignore_index: int, name: str) -> tuple[Any, Any, tuple[int, ...] | None]:
@@ -250,7 +263,8 @@ def _check_weight(weight: Any, input: Any, name: str) -> None:
         raise ShapeError(f"{name}: got weight {tuple(weight.shape)}, expected ({classes},), one per class of input {shape}")
 
 
-def _check_reduction(reduction: str, name: str) -> None:
+def check_reduction(reduction: str, name: str) -> None:
+    """Raise ValueError unless it is one of the three reductions."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
 

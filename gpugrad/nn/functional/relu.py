@@ -8,12 +8,14 @@ from gpugrad.families import A, fused
 from gpugrad.ops.elementwise import maximum, where
 
 
-@fused(gradient=lambda h, y: _relu_gradient(h, y), y=None)  # linear in `gradient`; where y is positive does not vary with y
+@fused(
+    elementwise=True, gradient=lambda h, y: _relu_gradient(h, y), y=None
+)  # linear in `gradient`; where y is positive does not vary with y
 def _relu_gradient(gradient: Any, y: Any, /) -> Any:
     return where(y > 0, gradient, 0)
 
 
-@fused(input=lambda g, out: _relu_gradient(g, out))
+@fused(elementwise=True, input=lambda g, out: _relu_gradient(g, out))
 def relu(input: A) -> A:
     """max(x, 0), elementwise. At 0 the gradient is 0, as in PyTorch; nan propagates.
 

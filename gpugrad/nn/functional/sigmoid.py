@@ -12,7 +12,7 @@ def _sigmoid_rule(g: Any, out: Any) -> Any:
     return g * (out * (1 - out))
 
 
-@fused(input=_sigmoid_rule)
+@fused(elementwise=True, input=_sigmoid_rule)
 def sigmoid(input: A) -> A:
     """1 / (1 + exp(-x)), elementwise, without overflow and accurate in both tails.
 

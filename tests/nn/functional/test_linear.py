@@ -65,5 +65,7 @@ def test_memory_kept_for_the_backward_pass_is_that_of_input_and_weight():
 
 
 def test_lists_are_no_input():
-    with pytest.raises(DTypeError, match="^linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"):
+    with pytest.raises(
+        DTypeError, match="^linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"
+    ):
         F.linear([[1.0, 2.0]], np.ones((3, 2)))

@@ -85,9 +85,10 @@ struct float16 {
         return __uint_as_float(sign | e + 112 << 23 | m << 13);
     }
 };
-template <class H> inline H& standin_add(H& x, float y) { return x = H(float(x) + y); }
-inline float16& operator+=(float16& x, float y) { return standin_add(x, y); }
-inline bfloat16& operator+=(bfloat16& x, float y) { return standin_add(x, y); }
+#define STANDIN_ASSIGN(op) \
+    inline float16& operator op##=(float16& x, float y) { return x = float16(float(x) op y); } \
+    inline bfloat16& operator op##=(bfloat16& x, float y) { return x = bfloat16(float(x) op y); }
+STANDIN_ASSIGN(+) STANDIN_ASSIGN(-) STANDIN_ASSIGN(*) STANDIN_ASSIGN(/)
 typedef float16 half; typedef float16 __half; typedef bfloat16 __nv_bfloat16;
 inline float __half2float(half x) { return x; }
 inline half __float2half(float x) { return x; }
