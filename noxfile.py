@@ -44,8 +44,9 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[dev,examples]")
     session.run("python", "-m", "pytest", "-n", "2", *(session.posargs or ["tests"]))
     if not session.posargs:
-        session.run("python", "-m", "pytest", "-n", "2", "tests/standin")
-        session.run("python", "-m", "pytest", "-n", "2", "tests", env={"GPUGRAD_TEST_STANDIN": "1"})
+        standin = {"GPUGRAD_TEST_STANDIN": "1"}
+        session.run("python", "-m", "pytest", "-n", "2", "tests/standin", env=standin)
+        session.run("python", "-m", "pytest", "-n", "2", "tests", env=standin)
 
 
 @nox.session
