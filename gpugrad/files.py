@@ -57,7 +57,7 @@ def save(tensors: Mapping[str, Any], path: PathLike, *, metadata: Mapping[str, s
 
 
 def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tensor]:
-    """The named Tensors of a safetensors file, on `device` (the default device for None).
+    """The named Tensors of a safetensors file, in order of their names, on `device` (the default device for None).
 
     bfloat16, which NumPy lacks, is widened to float32, exactly.
     Raises FileFormatError for a file that is truncated or is no safetensors file, FileNotFoundError if there is none.
@@ -66,7 +66,8 @@ def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tenso
     content = file.read_bytes()
     try:
         entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
-        arrays = {name: _array(**entry) for name, entry in entries}
+        # By name: the order in which safetensors gives them changes from run to run.
+        arrays = {name: _array(**entry) for name, entry in sorted(entries, key=lambda entry: entry[0])}
     except KeyError as error:
         raise FileFormatError(
             f"load: {file} holds arrays of dtype {error}, which NumPy lacks; convert them to float32 first"

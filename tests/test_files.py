@@ -224,3 +224,8 @@ def test_truncated_bfloat16(path):
     whole = with_header({"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}})
     for size in range(len(whole)):
         bad(path, whole[:size])
+
+
+def test_names_come_in_order(path):
+    gg.save({name: np.ones(1) for name in "gdacfbe"}, path)
+    assert list(gg.load(path)) == list("abcdefg")
