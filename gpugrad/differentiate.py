@@ -142,8 +142,8 @@ class _Call:
         inputs = [self._record(x) for x in given]
         self.nodes: list[Node] = [x.node for x in inputs if x.node is not None]
         self.arrays = [x.array for x in inputs]
-        replaced = iter(refill(self.trees, iter(inputs)))
-        arguments = [next(replaced) if i in set(argnums) else x for i, x in enumerate(args)]
+        recording = dict(zip(argnums, refill(self.trees, iter(inputs)), strict=True))
+        arguments = [recording.get(i, x) for i, x in enumerate(args)]
         with enable_grad():
             out = function(*arguments)
         self.aux = None

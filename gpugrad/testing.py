@@ -74,7 +74,7 @@ def check_grads(
     Raises AssertionError with both numbers; ValueError for an argument in less than double precision.
     """
     rng = numpy.random.default_rng(seed)
-    chosen = [i for i, arg in enumerate(args) if any(map(_differentiable, leaves(arg)))] if argnums is None else list(argnums)
+    chosen = [i for i, arg in enumerate(args) if any(map(_differentiable, leaves(arg)))] if argnums is None else sorted(argnums)
     for i in chosen:
         for leaf in leaves(args[i]):
             if _differentiable(leaf) and numpy_dtype(raw(leaf).dtype).name not in ("float64", "complex128"):

@@ -94,6 +94,16 @@ def test_argnums():
     assert_close(gg.grad(f, [1])(x, y, z), (x * z,))
 
 
+def test_argnums_in_any_order():
+    """Each gradient belongs to the argument that its place in argnums names."""
+    f = lambda x, y, z: gg.sum(x**2 * y * gg.exp(z))
+    x, y, z = np.asarray([2.0]), np.asarray([3.0]), np.asarray([0.0])
+    assert_close(gg.grad(f, (1, 0))(x, y, z), (np.asarray([4.0]), np.asarray([12.0])))
+    assert_close(gg.grad(f, (-1, 0, 1))(x, y, z), (np.asarray([12.0]), np.asarray([12.0]), np.asarray([4.0])))
+    assert_close(gg.jacobian(f, (2, 1))(x, y, z), (np.asarray([12.0]), np.asarray([4.0])))
+    assert_close(gg.hessian(f, (1, 0))(x, y, z)[1][0], np.asarray([[4.0]]))
+
+
 def test_argnums_out_of_range():
     with pytest.raises(ShapeError, match="grad: argnums names argument 2, but 1 positional arguments were given"):
         gg.grad(quadratic, 2)(X)
