@@ -13,6 +13,7 @@ plainly conj(G_z) = conj(G_w) * f'(z), and conjugates where gradients enter and 
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -44,6 +45,9 @@ def _owned_definition(x: Any, alone: bool, /) -> Any:
 
 _ADD_INTO = Kernels("add_into", _add_into_definition, standard=False)
 _OWNED = Kernels("owned", _owned_definition, standard=False)
+
+# Two threads may differentiate graphs that share leaves.
+_ACCUMULATING = threading.Lock()
 
 FREED = (
     "backward: this graph was already differentiated and its saved arrays were freed; "
@@ -232,12 +236,13 @@ class _Sweep:
         return Tensor(zeros) if self.create_graph else zeros
 
     def finish(self) -> list[Any]:
-        if self.targets is None:
+        if self.targets is not None:
+            return [self.outgoing(node) if node.number in self.arrived else None for node in self.targets]
+        with _ACCUMULATING:
             grads = [self.accumulated(leaf) for leaf in self.leaves]
             for leaf, grad in zip(self.leaves, grads, strict=True):  # nothing raises from here on
                 leaf.grad = grad
-            return []
-        return [self.outgoing(node) if node.number in self.arrived else None for node in self.targets]
+        return []
 
     def accumulated(self, leaf: Leaf) -> Tensor:
         """What ``leaf.grad`` becomes: in the user's convention, and in memory that nobody else sees."""
@@ -271,8 +276,12 @@ def _alone(arrays: dict[int, Any], key: int) -> bool:
     Told by reference counts: a gradient may be that of other nodes too, the user's own, or a view of one.
     """
     base = getattr(arrays[key], "base", None)
-    if base is not None and (sys.getrefcount(base) != _LOCAL or getattr(base, "base", None) is not None):
-        return False
+    if base is not None:
+        # Only of an array that owns its memory is the count that of all who see it: a capsule or a memoryview lends others'.
+        if sys.getrefcount(base) != _LOCAL or type(base) is not type(arrays[key]) or base.base is not None:
+            return False
+        if not base.flags.owndata:
+            return False
     return sys.getrefcount(arrays[key]) == _IN_DICT
 
 

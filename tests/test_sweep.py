@@ -1,5 +1,7 @@
 """gpugrad.sweep: the backward sweep, seen through backward(), gradients() and hooks."""
 
+import sys
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -787,3 +789,27 @@ def test_gradients_share_no_memory_on_any_library(backend):
     (x + y).backward(gg.asarray(backend.asarray(np.ones(3))))
     x.grad.array[...] = 7.0
     assert backend.to_numpy(y.grad.array).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_gradient_in_memory_that_is_lent_by_something_else_is_copied():
+    memory = bytearray(np.ones(3).tobytes())
+    x = leaf([1.0, 2.0, 3.0])
+    x.register_hook(lambda g: gg.asarray(np.asarray(memoryview(memory).cast("d"))))
+    x.sum().backward()
+    memory[:] = bytes(24)
+    assert values(x.grad) == [1.0, 1.0, 1.0]
+
+
+def test_two_threads_add_to_the_same_leaf():
+    x = leaf([1.0])
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=lambda: [(x * 1.0).sum().backward() for _ in range(300)]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert values(x.grad) == [600.0]

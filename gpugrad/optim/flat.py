@@ -118,6 +118,11 @@ def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[
 
 def buffer_key(parameter: Tensor) -> tuple[Any, ...]:
     """What parameters must share to stand in one buffer; on other libraries than NumPy and CuPy, nothing may be shared."""
-    array = parameter.array
-    own = () if isinstance(array, numpy.ndarray) or is_cupy(type(array)) else (id(parameter),)
-    return (type(array), str(getattr(array, "device", "cpu")), str(array.dtype), *own)
+    kind = array_kind(parameter.array)
+    own = () if kind is numpy.ndarray or is_cupy(kind) else (id(parameter),)
+    return (kind, str(getattr(parameter.array, "device", "cpu")), str(parameter.array.dtype), *own)
+
+
+def array_kind(array: Any) -> type:
+    """The type of an array; a NumPy scalar, which NumPy makes of a 0-d result, counts as an array of NumPy."""
+    return numpy.ndarray if isinstance(array, (numpy.ndarray, numpy.generic)) else type(array)

@@ -14,7 +14,7 @@ from gpugrad.ops.conversion import asarray
 from gpugrad.ops.creation import zeros_like
 from gpugrad.ops.shape import reshape
 from gpugrad.ops.transfer import to_device
-from gpugrad.optim.flat import FlatBuffer, buffer_key
+from gpugrad.optim.flat import FlatBuffer, array_kind, buffer_key
 from gpugrad.tape import Leaf, Tensor
 
 Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
@@ -100,7 +100,8 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; the others are left alone, as in PyTorch.
 
-        `closure`, if given, computes the loss and its gradients first, and its result is returned.
+        `closure`, if given, computes the loss and its gradients first, and its result is returned. No other thread may read
+        or hand out the parameters meanwhile.
         Raises ShapeError, DTypeError if a gradient does not fit its parameter; then nothing has changed.
         """
         loss = None
@@ -251,7 +252,7 @@ def _check_gradient(p: Tensor, name: str) -> None:
     which = f"the gradient of {name!r}" if name else "a gradient"
     if tuple(grad.array.shape) != tuple(p.array.shape):
         raise ShapeError(f"step: {which} has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
-    if type(grad.array) is not type(p.array) or grad.array.dtype != p.array.dtype:
+    if array_kind(grad.array) is not array_kind(p.array) or grad.array.dtype != p.array.dtype:
         raise DTypeError(
             f"step: {which} is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
             f"of {p.array.dtype}; zero_grad after moving a model"

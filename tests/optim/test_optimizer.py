@@ -538,3 +538,25 @@ def test_errors_name_the_parameter():
     b.node.grad = gg.ones(3)
     with pytest.raises(ShapeError, match=r"step: the gradient of 'b' has shape \(3,\) and its parameter \(2,\)"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("in_place", ["gradient", "parameter", "leaf", "assigned"])
+def test_scalars_that_are_numpy_scalars(make, in_place):
+    """NumPy's ops on 0-d arrays return its scalars, which are no ndarrays."""
+    p = gg.tensor(1.0, dtype=gg.float64, requires_grad=True)
+    if in_place == "leaf":
+        p = gg.sum(gg.asarray(np.asarray([0.25, 0.75]))).detach().requires_grad_()
+    (p * p).backward()
+    if in_place == "gradient":
+        p.grad *= 1.0
+    if in_place == "parameter":
+        with gg.no_grad():
+            p *= 1.0
+    if in_place == "assigned":
+        p.grad = gg.tensor(1.0, dtype=gg.float64) * 2
+    other = leaf(1.0)
+    other.grad = gg.asarray(np.asarray(2.0))
+    for x in (p, other):
+        make([x]).step()
+    assert_close(p.detach(), other.detach())
+    assert p.item() < 1
