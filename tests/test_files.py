@@ -93,7 +93,7 @@ def test_no_file(path):
         gg.load(path)
 
 
-def bad(path, content):
+def assert_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(
         FileFormatError, match=re.escape(f"load: {path} is not a whole safetensors file of {len(content)} bytes: ")
@@ -103,11 +103,11 @@ def bad(path, content):
 
 def test_truncated_anywhere(path, whole):
     for size in range(len(whole)):
-        bad(path, whole[:size])
+        assert_refused(path, whole[:size])
 
 
 def test_trailing_bytes(path, whole):
-    bad(path, whole + b"\0")
+    assert_refused(path, whole + b"\0")
 
 
 def test_foreign_files(path):
@@ -118,12 +118,12 @@ def test_foreign_files(path):
         b"\x93NUMPY" + bytes(200),
         b"not a model\n" * 20,
     ):
-        bad(path, content)
+        assert_refused(path, content)
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**32, 2**62, 2**63, 2**64 - 1])
 def test_hostile_header_lengths(path, whole, length):
-    bad(path, struct.pack("<Q", length) + whole[8:])
+    assert_refused(path, struct.pack("<Q", length) + whole[8:])
 
 
 def with_header(header, data=b"\0" * 8):
@@ -154,7 +154,7 @@ def with_header(header, data=b"\0" * 8):
     ],
 )
 def test_hostile_headers(path, header):
-    bad(path, with_header(header))
+    assert_refused(path, with_header(header))
 
 
 def test_dtypes_that_numpy_lacks(path):
@@ -223,7 +223,7 @@ def test_bfloat16_is_widened(path):
 def test_truncated_bfloat16(path):
     whole = with_header({"x": {"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]}})
     for size in range(len(whole)):
-        bad(path, whole[:size])
+        assert_refused(path, whole[:size])
 
 
 def test_names_come_in_order(path):

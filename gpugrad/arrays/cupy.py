@@ -7,18 +7,16 @@ of arrays on another GPU there, or read them across. On a machine with one GPU t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
 import cupyx
 
+from gpugrad.arrays.spellings import METHODS, Kernel, registrar
 from gpugrad.errors import DeviceError
 
-Kernel = Callable[..., Any]
-
-SPELLINGS: dict[str, Kernel] = {}
+SPELLINGS: dict[str, Kernel] = dict(METHODS)
 """Kernels by the name of the op."""
 
 
@@ -58,30 +56,10 @@ def _arrays(operands: Any) -> list[Any]:
     return found
 
 
-def _spells(name: str) -> Callable[[Kernel], Kernel]:
-    def register(function: Kernel) -> Kernel:
-        SPELLINGS[name] = function
-        return function
-
-    return register
+_spells = registrar(SPELLINGS)
 
 
 # Shapes and copies --------------------------------------------------------------------------------------------------
-
-
-@_spells("squeeze")
-def _squeeze(x: Any, /, axis: Any) -> Any:
-    return x.squeeze(axis)
-
-
-@_spells("astype")
-def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
-    return x.astype(dtype, copy=copy)
-
-
-@_spells("copy")
-def _copy(x: Any, /) -> Any:
-    return x.copy()
 
 
 # Elementwise --------------------------------------------------------------------------------------------------------
@@ -112,11 +90,6 @@ def _matmul(x: Any, y: Any, /) -> Any:
 
 
 # Indexing -----------------------------------------------------------------------------------------------------------
-
-
-@_spells("getitem")
-def _getitem(x: Any, /, key: Any) -> Any:
-    return x[key]
 
 
 @_spells("put")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy
 from numpy import add, asarray, maximum, minimum, ndarray
 
-Kernel = Callable[..., Any]
+from gpugrad.arrays.spellings import METHODS, Kernel, registrar
 
 # NumPy's stubs have no overload for a keepdims that is only known at run time.
 _add_reduce: Any = numpy.add.reduce
@@ -24,7 +23,7 @@ _minimum_reduce: Any = minimum.reduce
 _or_reduce: Any = numpy.logical_or.reduce
 _and_reduce: Any = numpy.logical_and.reduce
 
-SPELLINGS: dict[str, Kernel] = {}
+SPELLINGS: dict[str, Kernel] = dict(METHODS)
 """Kernels by the name of the op."""
 
 # Functions of the standard whose NumPy namesakes differ in a signature, a default or a result.
@@ -56,12 +55,7 @@ def spelling(name: str, standard: bool) -> Kernel | None:
     return found
 
 
-def _spells(name: str) -> Callable[[Kernel], Kernel]:
-    def register(kernel: Kernel) -> Kernel:
-        SPELLINGS[name] = kernel
-        return kernel
-
-    return register
+_spells = registrar(SPELLINGS)
 
 
 # Reductions ---------------------------------------------------------------------------------------------------------
@@ -134,11 +128,6 @@ def _matrix_transpose(x: Any, /) -> Any:
     return x.mT
 
 
-@_spells("squeeze")
-def _squeeze(x: Any, /, axis: Any) -> Any:
-    return x.squeeze(axis)
-
-
 @_spells("expand_dims")
 def _expand_dims(x: Any, /, axis: Any) -> Any:
     if axis == 0:
@@ -164,22 +153,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
     return tuple(numpy.moveaxis(x, axis, 0))
 
 
-@_spells("astype")
-def _astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
-    return x.astype(dtype, copy=copy)
-
-
-@_spells("copy")
-def _copy(x: Any, /) -> Any:
-    return x.copy()
-
-
 # Indexing -----------------------------------------------------------------------------------------------------------
-
-
-@_spells("getitem")
-def _getitem(x: Any, /, key: Any) -> Any:
-    return x[key]
 
 
 @_spells("put")
