@@ -31,7 +31,7 @@ from gpugrad.differentiate import (
 )
 from gpugrad.errors import (
     AnomalyError, ConversionError, DetachedWarning, DeviceError, DTypeError, FileFormatError, GpugradError, GraphError,
-    IndexingError, InplaceError, RuleError, ShapeError,
+    IndexingError, InplaceError, RuleError, ShapeError, TracingError, UntraceableError,
 )
 from gpugrad.files import load, save
 from gpugrad.modes import debug, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -69,6 +69,7 @@ from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
     from gpugrad import data, nn, optim, testing
+    from gpugrad.fusion import fuse as fuse
 
 __version__ = "0.1.0"
 
@@ -83,14 +84,14 @@ device = Device  # PyTorch's name
 __all__ = [
     "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "Device", "DeviceError", "FileFormatError",
     "GpugradError", "GraphError", "IndexingError", "InplaceError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError",
-    "Tensor", "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all",
+    "Tensor", "TracingError", "UntraceableError", "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all",
     "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
     "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint",
     "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero", "cuda",
     "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff", "divide", "e", "einsum",
     "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "float16",
-    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "get_default_device",
+    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "fuse", "get_default_device",
     "get_default_dtype", "grad", "gradients", "greater", "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag",
     "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan",
     "jacobian", "jvp", "less", "less_equal", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
@@ -112,6 +113,9 @@ _LAZY = ("data", "nn", "optim", "testing")
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"gpugrad.{name}")
+    if name == "fuse":  # with the compiler, which is loaded when it is first used
+        found = globals()["fuse"] = importlib.import_module("gpugrad.fusion").fuse
+        return found
     raise AttributeError(f"module 'gpugrad' has no attribute {name!r}")
 
 

@@ -13,6 +13,8 @@
           ├── GraphError              (RuntimeError)  backward through something that cannot be differentiated
           │    └── InplaceError                       an in-place update that would corrupt a gradient
           ├── RuleError               (ValueError)    a gradient rule that returns the wrong count, shape or type
+          ├── TracingError            (TypeError)     a function that gg.fuse cannot trace
+          │    └── UntraceableError                   only its kernels are out of reach: the function itself runs
           ├── AnomalyError            (ArithmeticError)  debug mode found the first nan or inf
           └── FileFormatError         (ValueError)    a weights file that is truncated, foreign or does not fit
     UserWarning
@@ -60,6 +62,14 @@ class InplaceError(GraphError):
 
 class RuleError(GpugradError, ValueError):
     """A gradient rule returned the wrong number, shape or type of gradients."""
+
+
+class TracingError(GpugradError, TypeError):
+    """A traced function asked for the elements of an array, which it does not have yet, or for an array that is no argument."""
+
+
+class UntraceableError(TracingError):
+    """There is no kernel for what a function does, a complex dtype for instance. Its definition runs instead."""
 
 
 class AnomalyError(GpugradError, ArithmeticError):

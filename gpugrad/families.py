@@ -43,6 +43,7 @@ from gpugrad.arrays.devices import place_of
 from gpugrad.arrays.dtypes import is_inexact
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
+from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
 from gpugrad.modes import flags
 from gpugrad.tape import Node, Rule, Tensor
@@ -148,15 +149,18 @@ def primitive(
     return declare
 
 
-def fused(*, elementwise: bool = False, **rules: GradientRule) -> Callable[[Function], Function]:
+def fused(
+    *, elementwise: bool = False, compiles: bool = True, **rules: GradientRule
+) -> Callable[[Function], Function]:
     """Make a function written in gpugrad's ops one op with rules of its own; `rules` as in :func:`primitive`.
 
-    The definition is the truth: it runs on the raw arrays of every backend. Faster kernels for some array types are spelled
-    in ``arrays/numpy.py`` and ``arrays/cupy.py`` under the op's name, and held to the definition by the tests.
+    The definition is the truth: it runs on the raw arrays of every backend. Kernels for NumPy's and CuPy's arrays are derived
+    from it and from the rules, unless `compiles` is False, and held to it by the tests. Where nothing can be compiled, and for
+    small arrays, what ``arrays/numpy.py`` or ``arrays/cupy.py`` spell under the op's name runs, or the definition.
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, False, elementwise, False, {})
+        return _declare(definition, rules, False, elementwise, False, {}, compiles)
 
     return declare
 
@@ -168,17 +172,21 @@ def _declare(
     elementwise: bool,
     casts: bool,
     branches: Mapping[str, Callable[..., Any]],
+    compiles: bool = False,
 ) -> Function:
     name = definition.__name__.lstrip("_")
     signature = inspect.signature(definition)
     operands = tuple(rules)
-    kernels = Kernels(name, definition, standard)
+    compiled = (lambda otherwise: accelerated(definition, name, otherwise)) if compiles else None
+    kernels = Kernels(name, definition, standard, compiled)
     scope: dict[str, Any] = {"kernels": kernels, "combined": kernels.combined, "op": name}
     keeps: list[tuple[str, tuple[str, ...]]] = []
     data = {"out", *(operand for operand, function in rules.items() if function is not None)}
     for operand, function in rules.items():
         if function is not None:
             residuals = tuple(inspect.signature(function).parameters)[1:]
+            if compiles:
+                function = accelerated(function, f"{name}_d{operand}")
             scope[f"{operand}_rule"] = Rule(
                 name, operand, function, residuals, operands,
                 elementwise=elementwise, linear=data.isdisjoint(residuals), branch=branches.get(operand),

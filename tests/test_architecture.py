@@ -21,16 +21,17 @@ MODULES = {
 # From the ground up. A module imports from floors below its own, and from its own floor without cycles. A name stands for the
 # module or the package of that name with all that is in it, unless a part of it is named elsewhere.
 FLOORS = (
-    ("errors", "modes", "trees"),
+    ("errors", "modes", "trees", "compile.sizes"),
     ("arrays",),
     ("tape", "debug", "cuda"),
+    ("compile",),
     ("families",),
     ("ops",),
-    ("branches", "sweep", "differentiate", "checkpoint", "custom", "random"),
+    ("branches", "sweep", "differentiate", "checkpoint", "custom", "fusion", "random"),
     ("operators", "namespace", "testing", "files"),
     ("nn.functional",),
     ("nn.init", "nn", "optim", "data"),
-    ("compile", "distributed", "cli"),
+    ("distributed", "cli"),
     ("",),  # gpugrad itself, the public face
 )
 

@@ -15,12 +15,13 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays import numpy as numpy_backend
 from gpugrad.arrays.dtypes import native_dtype
+from gpugrad.compile.sizes import Size
 from gpugrad.errors import DeviceError, UnsupportedOperandError
 
 Kernel: TypeAlias = Callable[..., Any]
 
 # Python numbers adapt to the dtype and device of the array beside them; None stands for an operand left out.
-WEAK = frozenset({bool, int, float, complex, type(None)})
+WEAK = frozenset({bool, int, float, complex, Size, type(None)})
 
 # Libraries whose arrays lack __array_namespace__ but which array-api-compat knows.
 _COMPAT_LIBRARIES = frozenset({"torch", "dask", "jax", "jaxlib", "dpnp", "ndonnx", "sparse"})
@@ -29,13 +30,16 @@ _COMPAT_LIBRARIES = frozenset({"torch", "dask", "jax", "jaxlib", "dpnp", "ndonnx
 class Kernels(dict[type, Kernel]):
     """A table from array type to kernel that fills itself on first use."""
 
-    __slots__ = ("combined", "definition", "name", "standard")
+    __slots__ = ("combined", "compiled", "definition", "name", "standard")
 
-    def __init__(self, name: str, definition: Kernel, standard: bool = True) -> None:
+    def __init__(
+        self, name: str, definition: Kernel, standard: bool = True, compiled: Callable[[Kernel], Kernel] | None = None
+    ) -> None:
         super().__init__()
         self.name = name
         self.definition = definition
         self.standard = standard  # whether a function of this name in numpy or cupy is this op
+        self.compiled = compiled  # from a kernel of NumPy or CuPy to one derived from the definition, which may fall back on it
         self.combined = Combined(self)  # for operands of different types
 
     def __missing__(self, array_type: type) -> Kernel:
@@ -44,13 +48,18 @@ class Kernels(dict[type, Kernel]):
 
     def _find(self, array_type: type) -> Kernel:
         if issubclass(array_type, (numpy.ndarray, numpy.generic)):
-            return numpy_backend.spelling(self.name, self.standard) or self.definition
+            found = numpy_backend.spelling(self.name, self.standard) or self.definition
+            return self.compiled(found) if self.compiled and array_type is numpy.ndarray else found
         if is_cupy(array_type):
             # Imported with the first CuPy array, never before: importing CuPy is slow, and most machines lack it.
             cupy_backend = importlib.import_module("gpugrad.arrays.cupy")
-            return cupy_backend.kernel(self.name, self.standard, self.definition)
+            kernel: Kernel = cupy_backend.kernel(self.name, self.standard, self.definition)
+            return self.compiled(kernel) if self.compiled else kernel
         if array_type in WEAK:
             return _on_numbers(numpy_backend.spelling(self.name, self.standard) or self.definition)
+        own = getattr(array_type, "__gpugrad_kernels__", {}).get(self.name)
+        if own is not None:
+            return own  # an array type may bring kernels for what the standard has no function for
         if hasattr(array_type, "__array_namespace__") or array_type.__module__.partition(".")[0] in _COMPAT_LIBRARIES:
             return self.definition
         raise UnsupportedOperandError(

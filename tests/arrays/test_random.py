@@ -1,6 +1,6 @@
 """gpugrad.arrays.random and philox.cu: the stream of bits, the distributions, the Generator.
 
-The CUDA kernel is tested without a GPU: g++ compiles philox.cu through cuda_on_cpu.hpp. A stand-in for CuPy that launches that
+The CUDA kernel is tested without a GPU: g++ compiles philox.cu through the header of tests/standin. A stand-in for CuPy that launches that
 kernel and otherwise is NumPy then runs the GPU's path through the Generator. The last tests need a real GPU.
 """
 
@@ -158,23 +158,27 @@ def kernel(tmp_path_factory):
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is not installed, so philox.cu cannot be compiled for the CPU")
-    here = Path(__file__).parent
+    header = Path(__file__).parents[1] / "standin" / "cupy" / "_kernels" / "cuda"
     folder = tmp_path_factory.mktemp("philox")
     arguments = "u64* out, u64 count, u64 key0, u64 key1, u64 c0, u64 c1, u64 c2, u64 c3"
     passed = "out, count, key0, key1, c0, c1, c2, c3"
     (folder / "philox.cpp").write_text(f"""
-#include "{here / "cuda_on_cpu.hpp"}"
+#include "cuda_on_cpu.h"
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
 #include "{Path(random.__file__).with_name("philox.cu")}"
-extern "C" void launch(unsigned grid, unsigned block, {arguments})
-{{
-    run_grid(grid, block, [=] {{ philox_bits({passed}); }});
-}}
 extern "C" void launch_thread(unsigned grid, unsigned block, unsigned b, unsigned t, {arguments})
 {{
-    run_thread(grid, block, b, t, [=] {{ philox_bits({passed}); }});
+    gridDim.x = grid, blockDim.x = block, blockIdx.x = b, threadIdx.x = t;
+    philox_bits({passed});
+}}
+extern "C" void launch(unsigned grid, unsigned block, {arguments})
+{{
+    for (unsigned b = 0; b < grid; ++b)
+        for (unsigned t = 0; t < block; ++t) launch_thread(grid, block, b, t, {passed});
 }}
 """)
-    command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "philox.cpp", "-o", "philox.so"]
+    command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", f"-I{header}", "philox.cpp", "-o", "philox.so"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     library = ctypes.CDLL(str(folder / "philox.so"))

@@ -10,14 +10,26 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 
-HEADER = pathlib.Path(__file__).with_name("cuda_on_cpu.h")
-FLAGS = ("-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-ffp-contract=off")
+HERE = pathlib.Path(__file__).parent
+THREADS = HERE / "cuda" / "threads.cpp"
+# What a source may include is in `include`; -nostdinc because NVRTC has no headers of the C++ library either.
+FLAGS = (
+    "-std=c++17", "-O1", "-shared", "-fPIC", "-w", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
+    "-fno-asynchronous-unwind-tables", "-fno-threadsafe-statics", "-fno-strict-aliasing", "-fvisibility=hidden", "-nostdlib",
+    f"-I{HERE / 'cuda'}", f"-I{HERE / 'include'}",
+)  # fmt: skip
+# What a GPU refuses or computes differently, and what would end the process here. threads.cpp turns it into an error.
+CHECKS = ("-fsanitize=alignment,bounds,integer-divide-by-zero", "-fno-sanitize-recover=all")
+LIBRARIES = ("-lm", "-lc", "-lgcc")
 
-# Threads run one after another here, so what makes threads wait for or talk to each other cannot work.
-UNSUPPORTED = re.compile(
-    r"__sync\w+|__shfl\w*|__ballot\w*|cooperative_groups|extern\s+__shared__|nvcuda|asm\s*(volatile)?\s*\("
+UNSUPPORTED = re.compile(r"cooperative_groups|nvcuda|\basm\s*(volatile)?\s*\(|\b__asm__\b")
+DYNAMIC_SHARED = re.compile(
+    r"extern\s+(?:(?:__align__|alignas)\s*\([^)]*\)\s*)?__shared__\s+(?:(?:__align__|alignas)\s*\([^)]*\)\s*)?"
+    r"([\w:\s]+?)\s*\b(\w+)\s*\[\s*\]\s*;"
 )
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class CompilerMissing(RuntimeError):
@@ -28,38 +40,100 @@ class CompileException(Exception):
     """g++ rejected the source, as NVRTC would (cupy.cuda.compiler.CompileException)."""
 
 
+class KernelError(RuntimeError):
+    """A kernel did what a GPU does not allow: threads that wait for ever, a misaligned access, an index out of range."""
+
+
 def check_supported(source):
     """Refuse what the pretend threads cannot do, before g++ gives a puzzling answer."""
-    code = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
-    found = UNSUPPORTED.search(code)
+    found = UNSUPPORTED.search(COMMENT.sub("", source))
     if found:
-        raise NotImplementedError(f"the cupy stand-in runs threads one after another: no {found.group(0)!r}")
+        raise NotImplementedError(f"the cupy stand-in runs kernels on the CPU: no {found.group(0)!r}")
 
 
+def _dynamic_shared(match):
+    """`extern __shared__ T name[];` as a pointer to the one array that all such names stand for."""
+    kind, name = match.groups()
+    return f"{kind}* const {name} = ({kind}*)standin_dynamic_shared;" + "\n" * match.group(0).count("\n")
+
+
+@functools.cache
 def _folder():
     folder = pathlib.Path(tempfile.gettempdir()) / f"gpugrad-standin-{getpass.getuser()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-@functools.cache
-def load(source, definitions=()):
-    """The library made from `source`, with the header that plays CUDA in front of it."""
-    check_supported(source)
-    text = HEADER.read_text() + "\n" + source
-    key = hashlib.sha256(repr((text, FLAGS, definitions)).encode()).hexdigest()[:24]
+def _build(text, flags, libraries=()):
+    """The path of the library made from C++ source."""
+    key = hashlib.sha256(repr((text, flags, _headers())).encode()).hexdigest()[:24]
     library = _folder() / f"{key}.so"
     if not library.exists():
         compiler = shutil.which("g++")
         if compiler is None:
             raise CompilerMissing("the cupy stand-in needs g++ to run kernels, and there is none on PATH")
-        unfinished = library.with_suffix(f".{os.getpid()}.so")
-        command = [compiler, *FLAGS, *definitions, "-x", "c++", "-", "-o", str(unfinished)]
+        unfinished = library.with_suffix(f".{os.getpid()}-{threading.get_ident()}.so")
+        command = [compiler, *flags, "-x", "c++", "-", "-o", str(unfinished), *libraries]
         done = subprocess.run(command, input=text, text=True, capture_output=True)
         if done.returncode:
-            raise CompileException(f"{done.stderr}\n--- source ---\n{source}")
+            raise CompileException(f"{done.stderr}\n--- source ---\n{text}")
         unfinished.replace(library)  # atomic: other processes compile the same kernels
-    return ctypes.CDLL(str(library))
+    return library
+
+
+@functools.cache
+def _headers():
+    """What every kernel depends on beside its source."""
+    files = sorted([*HERE.glob("cuda/*"), *HERE.glob("include/*")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+@functools.cache
+def threads():
+    """The library that runs threads, whose functions all kernels find."""
+    path = _build(THREADS.read_text(), ("-std=c++17", "-O2", "-shared", "-fPIC"))
+    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+
+
+@functools.cache
+def load(source, tail="", definitions=(), headers=("cuda_on_cpu.h",)):
+    """The library made from `source`, as if in a file kernel.cu, and from `tail`, which exports what is called.
+
+    `source` stands in an unnamed namespace: what no kernel uses costs nothing, and shared variables in templates can be
+    placed in a section. ctypes.PyDLL holds the interpreter's lock, so one kernel runs at a time, as it must: shared
+    variables and the threads' state exist once.
+    """
+    check_supported(source)
+    threads()
+    flags = (*FLAGS, *CHECKS, *definitions)
+    cpp = "complex" in source
+    text = "\n".join([
+        *(["#define STANDIN_CPP"] if cpp else []),
+        *(f'#include "{header}"' for header in headers),
+        "namespace {",
+        '#line 1 "kernel.cu"',
+        DYNAMIC_SHARED.sub(_dynamic_shared, source),
+        "}",
+        tail,
+    ])  # fmt: skip
+    return ctypes.PyDLL(str(_build(text, flags if cpp else (*flags, "-nostdinc"), LIBRARIES)))
+
+
+def check(code):
+    """Raise what the last launch reported."""
+    if code == -2:
+        message = (ctypes.c_char * 2048).in_dll(threads(), "standin_error").value
+        raise KernelError(message.decode())
+
+
+def order():
+    """In which order threads run: 0 forward, 1 backward, another number shuffled from that seed.
+
+    From the environment variable GPUGRAD_STANDIN_ORDER: "forward" (the default), "backward" or a number. A kernel that lacks
+    a barrier may give the right result in one order.
+    """
+    value = os.environ.get("GPUGRAD_STANDIN_ORDER", "forward")
+    return {"forward": 0, "backward": 1}[value] if not value.isdigit() else int(value) + 2
 
 
 def definitions(options):

@@ -1,18 +1,16 @@
 """ElementwiseKernel: the same body for every element."""
 
-import ctypes
-
 import cupy
 import numpy as np
 from cupy import standin
 from cupy._array import ndarray
-from cupy._kernels import compiler
-from cupy._kernels.parameters import C_NAMES, check, declare, dtype_of, pack, parse, resolve, typedefs
+from cupy._kernels.parameters import C_NAMES, check, declare, dtype_of, pack, parse, resolve, run, typedefs
 
 SOURCE = """
 {typedefs}
 {preamble}
-extern "C" void standin_launch(long long n, void** args) {{
+static void standin_body(void** args) {{
+const long long n = *(const long long*)args[{count}];
 {declarations}
 CIndexer _ind(n);
 {loop_prep}
@@ -88,6 +86,7 @@ class ElementwiseKernel:
                 c_type = C_NAMES[dtype_of(parameter, types).name]
                 elements.append(f"{const}{c_type}& {parameter.name} = _raw_{parameter.name}[i];")
         source = SOURCE.format(
+            count=len(self.params),
             typedefs=typedefs(types),
             preamble=self.preamble,
             declarations=declare(self.params, args, types),
@@ -96,7 +95,4 @@ class ElementwiseKernel:
             operation=self.operation,
             after_loop=self.after_loop,
         )
-        library = compiler.load(source, compiler.definitions(self.options))
-        pointers, keep = pack(self.params, args, types)
-        library.standin_launch(ctypes.c_longlong(count), pointers)
-        del keep
+        run(source, self.options, *pack(self.params, args, types, count))

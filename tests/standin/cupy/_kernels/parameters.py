@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 from cupy._array import check_devices, ndarray
 from cupy._dtypes import SCALARS
+from cupy._kernels import compiler
 
 # _scalar.pyx, _typenames_base and _setup_type_dict.
 C_NAMES = {
@@ -96,8 +97,8 @@ def declare(parameters, args, types):
     return "\n".join(lines)
 
 
-def pack(parameters, args, types):
-    """`void**` for a compiled kernel, and what must stay alive meanwhile."""
+def pack(parameters, args, types, *counts):
+    """`void**` for a compiled kernel, the counts last, and what must stay alive meanwhile."""
     keep = []
     for parameter, arg in zip(parameters, args):
         host = arg._host if isinstance(arg, ndarray) else arg
@@ -106,4 +107,21 @@ def pack(parameters, args, types):
             keep.append(np.array(words, dtype=np.int64))
         else:
             keep.append(np.array(host, dtype=dtype_of(parameter, types)))
+    keep += [np.array(count, dtype=np.int64) for count in counts]
     return (ctypes.c_void_p * len(keep))(*[k.ctypes.data for k in keep]), keep
+
+
+# One pretend thread does it all; it is launched like one of CUDA's so that errors in it are reported.
+LAUNCHER = """
+extern "C" __attribute__((visibility("default"))) int standin_launch(void** args) {
+    const unsigned one[3] = {1, 1, 1};
+    return standin_run(standin_body, args, one, one, 0, nullptr, nullptr, 0);
+}
+"""
+
+
+def run(source, options, pointers, keep):
+    """Compile the `standin_body` in the source and call it with what pack() gave."""
+    library = compiler.load(source, LAUNCHER, compiler.definitions(options), ("cuda_on_cpu.h", "carray.h"))
+    compiler.check(library.standin_launch(pointers))
+    del keep

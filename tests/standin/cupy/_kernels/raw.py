@@ -1,6 +1,7 @@
-"""RawKernel and RawModule: CUDA C++ source, run on the CPU thread after thread."""
+"""RawKernel and RawModule: CUDA C++ source, run on the CPU."""
 
 import ctypes
+import re
 
 import numpy as np
 from cupy import standin
@@ -10,49 +11,77 @@ from cupy._kernels import compiler
 from cupy.cuda import runtime
 from cupy.cuda.memory import MemoryPointer
 
-LAUNCHER = """
-extern "C" int standin_launch(const unsigned* grid, const unsigned* block, void** args, const int* sizes,
-                              const char* kinds, int count) {{
-    return standin::launch({name}, grid, block, args, sizes, kinds, count);
-}}
-"""
 MAX_THREADS = 1024  # per block, on every GPU in use
+MAX_GRID = (2**31 - 1, 65535, 65535)
+SHARED_BY_DEFAULT = 48 << 10  # bytes of shared memory for a block; more must be asked for
+MAX_SHARED = 227 << 10  # compute capability 9.0
+EXPORTED = re.compile(r'extern\s+"C"\s+(?:__global__|void|__launch_bounds__\s*\([^()]*\)|\s)+\b(\w+)\s*\(')
+OPEN_BLOCK = re.compile(r'extern\s+"C"\s*\{')
+
+
+class Module:
+    """The kernels of a source, compiled together."""
+
+    def __init__(self, code, options, name_expressions=()):
+        """Compiled at once, as by NVRTC."""
+        self.code, self.options = code, options
+        self.names = list(dict.fromkeys([*EXPORTED.findall(compiler.COMMENT.sub("", code)), *name_expressions]))
+        self.library = self._load(tuple(self.names))
+
+    def _load(self, names):
+        tail = "\n".join(f"STANDIN_LAUNCH(standin_launch_{n}, {name})" for n, name in enumerate(names))
+        return compiler.load(self.code, tail, compiler.definitions(self.options))
+
+    def function(self, name):
+        """What launches the kernel of that name."""
+        if name in self.names:
+            return getattr(self.library, f"standin_launch_{self.names.index(name)}")
+        if not OPEN_BLOCK.search(self.code) or "<" in name:
+            # C++ names are mangled, templates instantiated where asked for. What is raised is [not verified on a GPU].
+            raise RuntimeError(f'CUDA_ERROR_NOT_FOUND: {name} is neither extern "C" nor among the name expressions')
+        return self._load((name,)).standin_launch_0
 
 
 class Function:
     """One kernel of a module; calling it launches (cupy/cuda/function.pyx)."""
 
-    def __init__(self, code, name, options):
-        """Compiled at once, as by NVRTC."""
+    def __init__(self, module, name):
         self.name = name
-        source = code + LAUNCHER.format(name=name)
-        self._launch = compiler.load(source, compiler.definitions(options)).standin_launch
+        self._launch = module.function(name)
+        self._launch.argtypes = (
+            *[ctypes.c_void_p] * 4, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_ulonglong,
+        )  # fmt: skip
+        self.max_dynamic_shared = SHARED_BY_DEFAULT
 
     def __call__(self, grid, block, args, shared_mem=0, stream=None, enable_cooperative_groups=False):
         """`grid` and `block` are tuples of one to three numbers; `args` is a tuple."""
         if not isinstance(grid, tuple) or not isinstance(block, tuple):
             raise TypeError("grid and block must be tuples")  # function.pyx, Function.__call__: typed arguments
-        grid, block = ((tuple(map(int, t)) + (1, 1))[:3] for t in (grid, block))
-        if np.prod(block) > MAX_THREADS:
+        grid, block = ((*(max(1, int(n)) for n in t), 1, 1)[:3] for t in (grid, block))
+        if block[0] * block[1] * block[2] > MAX_THREADS or block[2] > 64 or any(n > m for n, m in zip(grid, MAX_GRID)):
             raise RuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")  # [not verified on a GPU]
-        if shared_mem:
-            raise NotImplementedError("the cupy stand-in has no dynamic shared memory")
+        if shared_mem > self.max_dynamic_shared:
+            raise RuntimeError(
+                f"CUDA_ERROR_INVALID_VALUE: {shared_mem} bytes of dynamic shared memory for {self.name!r}, where "
+                f"{self.max_dynamic_shared} are allowed; set max_dynamic_shared_size_bytes of the kernel"
+            )
         check_devices([a for a in args if isinstance(a, ndarray)])
         standin.count_launch()
         values = [_value(a) for a in args]
         pointers = (ctypes.c_void_p * len(values))(*[v.ctypes.data for v, _ in values])
         sizes = (ctypes.c_int * len(values))(*[v.itemsize for v, _ in values])
         kinds = "".join(kind for _, kind in values).encode()
-        dims = [(ctypes.c_uint * 3)(*(max(1, n) for n in t)) for t in (grid, block)]
-        wrong = self._launch(*dims, pointers, sizes, kinds, len(values))
-        if wrong == -1:
+        dims = [(ctypes.c_uint * 3)(*t) for t in (grid, block)]
+        code = self._launch(*dims, pointers, sizes, kinds, len(values), shared_mem, compiler.order())
+        if code == -1:
             raise TypeError(f"kernel {self.name!r} takes another number of arguments than {len(values)}")
-        if wrong > 0:
+        if code > 0:
             # A GPU would read the wrong bytes in silence: CuPy passes a Python float as 8 bytes, always.
             raise TypeError(
-                f"argument {wrong - 1} of kernel {self.name!r} ({args[wrong - 1]!r}) does not fit its parameter; "
+                f"argument {code - 1} of kernel {self.name!r} ({args[code - 1]!r}) does not fit its parameter; "
                 "pass numpy.float32(x) for a float, numpy.int32(n) for an int"
             )
+        compiler.check(code)
 
 
 def _value(arg):
@@ -86,15 +115,26 @@ class RawKernel:
             raise TypeError("Argument 'options' has incorrect type (expected tuple)")  # raw.pyx: typed argument
         self.code, self.name, self.options, self.backend = code, name, options, backend
         self.__name__ = name
-        self._function = None
+        self._module = self._function = None
 
     @property
     def kernel(self):
         """The compiled Function."""
         runtime.getDevice()  # raises without a device (raw.pyx, RawKernel._kernel)
         if self._function is None:
-            self._function = Function(self.code, self.name, self.options)
+            self._function = Function(self._module or Module(self.code, self.options), self.name)
         return self._function
+
+    @property
+    def max_dynamic_shared_size_bytes(self):
+        """How many bytes of dynamic shared memory a launch may ask for."""
+        return self.kernel.max_dynamic_shared
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, count):
+        if count > MAX_SHARED:
+            raise RuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")  # [not verified on a GPU]
+        self.kernel.max_dynamic_shared = count
 
     def compile(self, log_stream=None):
         """Compile now."""
@@ -118,15 +158,23 @@ class RawModule:
             raise TypeError("Argument 'options' has incorrect type (expected tuple)")
         self.code, self.options, self.backend = code, options, backend
         self.name_expressions = None if name_expressions is None else tuple(name_expressions)
+        self._module = None
+
+    @property
+    def module(self):
+        """The compiled module."""
+        runtime.getDevice()
+        if self._module is None:
+            self._module = Module(self.code, self.options, self.name_expressions or ())
+        return self._module
 
     def get_function(self, name):
         """A kernel by name; templates by one of the name expressions, such as `scale<float>`."""
-        if "<" in name and name not in (self.name_expressions or ()):
-            # NVRTC instantiates only the templates it is told of; what is raised is [not verified on a GPU].
-            raise RuntimeError(f"CUDA_ERROR_NOT_FOUND: {name} is not among the name expressions")
         kernel = RawKernel(self.code, name, self.options, self.backend)
+        kernel._module = self.module
         kernel.compile()  # CuPy compiles the module here, so errors show here
         return kernel
 
     def compile(self, log_stream=None):
-        """Nothing to do before a kernel is named."""
+        """Compile now."""
+        return self.module and None

@@ -1,19 +1,17 @@
 """ReductionKernel: map every element, fold along axes, map the results."""
 
-import ctypes
-
 import cupy
 import numpy as np
 from cupy import standin
 from cupy._array import ndarray
-from cupy._kernels import compiler
-from cupy._kernels.parameters import C_NAMES, check, declare, dtype_of, pack, parse, resolve, typedefs
+from cupy._kernels.parameters import C_NAMES, check, declare, dtype_of, pack, parse, resolve, run, typedefs
 
 SOURCE = """
 {typedefs}
 {preamble}
 typedef {reduce_type} _standin_reduce;
-extern "C" void standin_launch(long long rows, long long columns, void** args) {{
+static void standin_body(void** args) {{
+const long long rows = *(const long long*)args[{count}], columns = *(const long long*)args[{count} + 1];
 {declarations}
 for (ptrdiff_t _row = 0; _row < rows; ++_row) {{
 _standin_reduce _sum = _standin_reduce({identity});
@@ -89,6 +87,7 @@ class ReductionKernel:
             )
 
         source = SOURCE.format(
+            count=len(self.params),
             typedefs=typedefs(types),
             preamble=self.preamble,
             reduce_type=self.reduce_type or C_NAMES[dtype_of(self.out_params[0], types).name],
@@ -100,7 +99,4 @@ class ReductionKernel:
             reduce_expr=self.reduce_expr,
             post_map_expr=self.post_map_expr,
         )
-        library = compiler.load(source, compiler.definitions(self.options))
-        pointers, keep = pack(self.params, args, types)
-        library.standin_launch(ctypes.c_longlong(rows), ctypes.c_longlong(columns), pointers)
-        del keep
+        run(source, self.options, *pack(self.params, args, types, rows, columns))

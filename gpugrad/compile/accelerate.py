@@ -1,0 +1,45 @@
+"""Functions of the library that run as kernels where that pays; the compiler itself is imported when the first of them does."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+SMALLEST = 1024
+"""Elements from which on a function of the library runs as a kernel on the CPU: below, compiling it may never pay off."""
+
+
+def accelerated(function: Callable[..., Any], name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """`function`, written in gpugrad's ops, as kernels for CuPy's arrays and for NumPy's from SMALLEST elements on.
+
+    The first argument decides. All else, and what cannot be compiled, goes to `otherwise`, which is the function itself if it
+    is left out.
+    """
+    fallback = otherwise or function
+    compiled: Callable[..., Any] | None = None
+    runs: dict[type, bool] = {}
+
+    def accelerated_function(*operands: Any, **options: Any) -> Any:
+        nonlocal compiled
+        x = operands[0]
+        kind = type(x)
+        if kind is numpy.ndarray:
+            if x.size < SMALLEST:
+                return fallback(*operands, **options)
+        else:
+            known = runs.get(kind)
+            if known is None:
+                known = runs[kind] = kind.__module__.partition(".")[0] == "cupy"
+            if not known:
+                return fallback(*operands, **options)
+        if compiled is None:
+            # Most programs that import gpugrad do not call all of its functions, and some none on large arrays.
+            compiled = importlib.import_module("gpugrad.compile.compiled").Compiled(function, name, otherwise=fallback)
+        return compiled(*operands, **options)
+
+    functools.update_wrapper(accelerated_function, function)
+    return accelerated_function

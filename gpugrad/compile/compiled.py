@@ -1,0 +1,308 @@
+"""Functions of raw arrays that run as kernels: traced, compiled and remembered by what they are called with.
+
+A call looks up what was prepared for arrays of the same dtypes, shapes and strides. A new shape is prepared in microseconds:
+*programs* are shared by all shapes of one *pattern*, which says which axes have size 1 and which are as long as each other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy
+
+from gpugrad.arrays.kernels import is_cupy
+from gpugrad.compile import c, cpu, namespace
+from gpugrad.compile.graph import FLOAT64, Node
+from gpugrad.compile.program import Program, Run
+from gpugrad.compile.schedule import Kernel, schedule
+from gpugrad.compile.sizes import Size, variable
+from gpugrad.compile.symbols import Symbol, Trace, check_dtype, tracing
+from gpugrad.errors import GpugradError, TracingError, UntraceableError
+from gpugrad.trees import leaves, rebuild
+
+_REMEMBERED = 4096
+"""Calls with different shapes for which a function remembers what to run."""
+
+
+class Array(NamedTuple):
+    """What a trace has to know of an array argument."""
+
+    kind: type
+    dtype: Any
+    pattern: tuple[int, ...]  # of each axis: 1 for size 1, else -1 - the number of its size variable
+    contiguous: bool
+    stretched: tuple[int, ...]  # axes along which one element is repeated: they are not read as often
+
+
+class Traced(NamedTuple):
+    """A function's graph and the conditions under which it holds."""
+
+    outputs: list[Node]
+    inputs: list[Node]
+    scalars: int
+    rebuild: Callable[[Sequence[Any]], Any]  # from the outputs' arrays to what the function returns
+    guard: Callable[[tuple[int, ...], Sequence[float]], bool] | None
+    trace: Trace
+
+
+class _Definition(Exception):  # noqa: N818
+    """Not an error: the definition is to run."""
+
+
+class Compiled:
+    """`function` of arrays and numbers, run as kernels where that can be; where not, the function itself runs.
+
+    Arrays are NumPy's or CuPy's. Floats are arguments of the kernels; all else (ints, strings, None) is part of the program, and
+    must be hashable. With `into`, ``{number of a result: number of an argument}``, results are written into arguments.
+
+    With `strict`, what cannot be traced raises TracingError rather than run as it is.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], name: str = "", *, strict: bool = False, into: dict[int, int] | None = None,
+        otherwise: Callable[..., Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.function = function
+        self.otherwise = otherwise or function
+        self.name = name or getattr(function, "__name__", "kernel")
+        self.strict = strict
+        self.into = into or {}
+        self.programs: dict[Any, list[tuple[Traced, Program]]] = {}
+        self._calls: dict[Any, list[tuple[Any, Callable[..., Any]]]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        key: list[Any] = []
+        floats: list[float] = []
+        for x in args:
+            kind = type(x)
+            if kind is numpy.ndarray:
+                key += (x.dtype, x.shape, x.strides)
+            elif kind is float:
+                key.append(float)
+                floats.append(x)
+            else:
+                key.append(_key_of(x))
+        for name, x in options.items():
+            if type(x) is float:
+                key += (name, float)
+                floats.append(x)
+            else:
+                key += (name, _key_of(x))
+        try:
+            found = self._calls.get(tuple(key), ())
+        except TypeError:  # something that cannot be hashed
+            return self.otherwise(*args, **options)
+        for guard, call in found:
+            if guard is None or guard(floats):
+                return call(args, options, floats)
+        return self._prepare(tuple(key), args, options, floats)(args, options, floats)
+
+    # Preparing -------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Callable[..., Any]:
+        with self._lock:
+            try:
+                guard, call = self._bound(args, options, floats)
+            except _Definition:
+                guard, call = None, self._run_definition
+            if len(self._calls) >= _REMEMBERED:
+                self._calls.clear()
+            self._calls.setdefault(key, []).append((guard, call))
+        return call
+
+    def _run_definition(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
+        return self.otherwise(*args, **options)
+
+    def _bound(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> tuple[Any, Callable[..., Any]]:
+        arrays = [x for x in args if hasattr(x, "shape")]
+        target = target_of(arrays)
+        if target is None or any(0 in x.shape for x in arrays) or any(hasattr(x, "shape") for x in options.values()):
+            raise _Definition
+        traced, program, sizes = self.specialized(args, options, target)
+        if not program.runs:
+            raise _Definition
+        strided = {i: target.strides(x) for i, x in enumerate(arrays) if not target.contiguous(_unstretched(x))}
+        run = program.bind(sizes, strided)
+        condition = traced.guard
+        guard = None if condition is None or "k" not in traced.trace.guards.source() else (lambda given: condition(sizes, given))
+        return guard, self._caller(run, args, traced)
+
+    def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced) -> Callable[..., Any]:
+        places = [i for i, x in enumerate(args) if hasattr(x, "shape")]
+        build = traced.rebuild
+
+        def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
+            return build(run(*[args[i] for i in places], *floats))
+
+        def call_arrays(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
+            return build(run(*args))
+
+        return call_arrays if len(places) == len(args) and not traced.scalars else call
+
+    def specialized(self, args: tuple[Any, ...], options: dict[str, Any], target: ModuleType) -> tuple[Traced, Program, tuple[int, ...]]:
+        """The trace and program for arguments like these, and the values of its size variables.
+
+        Raises what tracing raises if `strict`; else _Definition.
+        """
+        sizes: dict[int, int] = {}
+        spec: list[Any] = []
+        try:
+            for x in args:
+                spec.append(_array_spec(x, sizes, target) if hasattr(x, "shape") else float if type(x) is float else (type(x), x))
+            static = tuple((name, float if type(x) is float else (type(x), x)) for name, x in options.items())
+        except UntraceableError:
+            raise _Definition from None
+        values = tuple(sizes)
+        floats = [x for x in (*args, *options.values()) if type(x) is float]
+        variants = self.programs.setdefault((tuple(spec), static, target.__name__), [])
+        for traced, program in variants:
+            if traced.guard is None or traced.guard(values, floats):
+                return traced, program, values
+        try:
+            traced = self.trace(args, options, spec, values)
+            program = self._program(traced, spec, target)
+        except UntraceableError:
+            raise _Definition from None
+        except Exception:
+            if self.strict:
+                raise
+            raise _Definition from None
+        variants.append((traced, program))
+        return traced, program, values
+
+    def described(self, args: tuple[Any, ...]) -> tuple[Traced, Any, tuple[int, ...]]:
+        """The trace and program for arguments like these. Raises UntraceableError where the definition runs instead."""
+        target = target_of([x for x in args if hasattr(x, "shape")])
+        try:
+            if target is None:
+                raise _Definition
+            return self.specialized(args, {}, target)
+        except _Definition:
+            raise UntraceableError(f"{self.name} has no kernels for these arguments: the function itself runs") from None
+
+    def _program(self, traced: Traced, spec: list[Any], target: ModuleType) -> Program:
+        arrays = [s for s in spec if isinstance(s, Array)]
+        strided = {i for i, s in enumerate(arrays) if not s.contiguous}
+        return Program(self.name, traced.outputs, traced.inputs, traced.scalars, strided, self.into, target)
+
+    def trace(self, args: tuple[Any, ...], options: dict[str, Any], spec: Sequence[Any], values: tuple[int, ...]) -> Traced:
+        """Run the function on Symbols like these arguments. Raises TracingError, and what the function raises."""
+        trace = Trace(self.name)
+        variables = [variable(i, n, trace) for i, n in enumerate(values)]
+        inputs: list[Node] = []
+        scalars: list[Node] = []
+
+        def symbol(x: Any, s: Any) -> Any:
+            if isinstance(s, Array):
+                shape = tuple(1 if p == 1 else variables[-1 - p] for p in s.pattern)
+                read = tuple(1 if i in s.stretched else n for i, n in enumerate(shape))
+                inputs.append(trace.graph.node("input", (), (len(inputs), s.contiguous), dtype=s.dtype, shape=read))
+                return trace.symbol(trace.graph.broadcast(inputs[-1], shape))
+            if type(x) is float:
+                scalars.append(trace.graph.node("scalar", (), (len(scalars),), dtype=FLOAT64, shape=()))
+                return trace.symbol(scalars[-1], x, number=True)
+            return x
+
+        with tracing(trace):
+            arguments = [symbol(x, s) for x, s in zip(args, spec, strict=True)]
+            given = {name: symbol(x, None) for name, x in options.items()}
+            try:
+                out = self.function(*arguments, **given)
+            except RecursionError:
+                raise TracingError(f"{self.name}: the function calls itself without end while it is traced") from None
+            except GpugradError:
+                raise
+            found, build = _results(out, trace)
+        source = trace.guards.source()
+        guard = None
+        if source != "True":
+            names = [f"s{i}" for i in range(len(values))]
+            lines = [f"    {', '.join(names)}{',' if names else ''} = s\n"] if names else []
+            lines += [f"    {', '.join(f'k{i}' for i in range(len(scalars)))}, = k\n"] if scalars else []
+            scope: dict[str, Any] = {"numpy": numpy}
+            exec(f"def guard(s, k):\n{''.join(lines)}    return bool({source})", scope)
+            guard = scope["guard"]
+        return Traced(found, inputs, len(scalars), build, guard, trace)
+
+
+def _key_of(x: Any) -> Any:
+    """What a call is remembered by, of an argument that is neither a numpy.ndarray nor a float."""
+    if hasattr(x, "shape"):
+        device = getattr(x, "device", None)
+        return type(x), x.dtype, x.shape, getattr(x, "strides", None), getattr(device, "id", None)
+    return type(x), x
+
+
+def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
+    """The pattern of an array. `sizes` numbers the sizes in order of appearance."""
+    check_dtype(x.dtype)
+    if not target.supported(x.dtype):
+        raise UntraceableError(f"{x.dtype} has no kernels here")
+    pattern = tuple(1 if n == 1 else -1 - sizes.setdefault(n, len(sizes)) for n in x.shape)
+    contiguous = target.contiguous(_unstretched(x))
+    if not contiguous:
+        target.strides(x)
+    return Array(type(x), x.dtype, pattern, contiguous, _stretched(x))
+
+
+def _stretched(x: Any) -> tuple[int, ...]:
+    return tuple(i for i, (n, stride) in enumerate(zip(x.shape, x.strides, strict=True)) if stride == 0 and n > 1)
+
+
+def _unstretched(x: Any) -> Any:
+    """A view of an array without the repetition of elements along broadcast axes, as gradients of sums have them."""
+    axes = _stretched(x)
+    return x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))] if axes else x
+
+
+def target_of(arrays: Sequence[Any]) -> ModuleType | None:
+    """The module that compiles for these arrays; None if they are of several kinds or of a kind without kernels."""
+    kinds = {type(x) for x in arrays}
+    if kinds and all(issubclass(kind, (numpy.ndarray, numpy.generic)) for kind in kinds):
+        return cpu
+    if len(kinds) == 1 and is_cupy(next(iter(kinds))):
+        return importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
+    return None
+
+
+def _results(out: Any, trace: Trace) -> tuple[list[Node], Callable[[Sequence[Any]], Any]]:
+    """The nodes of what a traced function returned, and how to make the same of arrays."""
+    found = leaves(out)
+    nodes: list[Node] = []
+    for x in found:
+        if isinstance(x, (Symbol, Size)):
+            nodes.append(namespace.asarray(x).node if not isinstance(x, Symbol) else x.node)
+        elif hasattr(x, "shape"):
+            raise trace.fail("an array that does not depend on the arguments is returned", "make it outside of the fused function")
+    if isinstance(out, Symbol):
+        return nodes, _first
+    if type(out) is tuple and all(isinstance(x, Symbol) for x in out):
+        return nodes, tuple
+
+    def build(arrays: Sequence[Any]) -> Any:
+        given = iter(arrays)
+        return rebuild(out, iter(next(given) if isinstance(x, (Symbol, Size)) else x for x in found))
+
+    return nodes, build
+
+
+def _first(arrays: Sequence[Any]) -> Any:
+    return arrays[0]
+
+
+def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequence[Node], strided: set[int]) -> str:
+    """The source of a graph's kernels, "c" or "cuda". `strided` says which of the inputs are not contiguous."""
+    steps = schedule(outputs)
+    stored = {root.number for step in steps for root in (step.roots if isinstance(step, Kernel) else [step.node])}
+    apart = {inputs[i].number for i in strided}
+    kernels = [step for step in steps if isinstance(step, Kernel)]
+    generate = _GENERATORS[language]
+    return "\n".join(generate(kernel, f"{name}_{i}", stored, apart).text for i, kernel in enumerate(kernels))
+
+
+_GENERATORS = {"c": c.generate}

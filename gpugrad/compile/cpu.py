@@ -1,0 +1,93 @@
+"""Kernels on NumPy arrays: C, built by the system's compiler, run by the launcher."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from gpugrad.arrays import numpy as numpy_backend
+from gpugrad.arrays.dtypes import DType
+from gpugrad.compile import build, c
+from gpugrad.compile.c import Function, Items
+from gpugrad.compile.runtime import launcher, plan
+from gpugrad.compile.schedule import Kernel
+from gpugrad.compile.sizes import evaluator
+
+HEAD = '#include "prelude.h"\n#include "maths.h"\n\n'
+_CHUNK = 8000.0
+"""Nanoseconds of work that a thread takes at once."""
+
+language = "c"
+empty = numpy.empty
+
+
+def generate(kernel: Kernel, name: str, stored: set[int], strided: set[int]) -> c.Source:
+    return c.generate(kernel, name, stored, strided)
+
+
+class Library:
+    """The functions of one source, built and loaded. `launch` is None where there is no compiler."""
+
+    def __init__(self, source: str, name: str) -> None:
+        self.library = build.load(HEAD + source, name)
+        self.launch: Callable[..., None] | None = launcher() if self.library is not None else None
+
+    def binder(self, function: Function) -> Callable[[tuple[int, ...], dict[int, tuple[int, ...]]], bytes]:
+        """A function from the values of the sizes and strides to the launcher's plan."""
+        address = ctypes.cast(getattr(self.library, function.name), ctypes.c_void_p).value
+        assert address is not None
+        rows, size, block = function.items
+        evaluate = evaluator([rows, size, function.elements, function.scratch[1]])
+        buffers = function.scratch[0]
+
+        def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bytes:
+            count, extent, elements, each = evaluate(sizes)
+            items = count * -(-extent // block)
+            cost = function.cost * elements
+            grain = max(1, int(items * _CHUNK / max(cost, 1.0)))
+            integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
+            return plan(
+                address, items, int(cost), len(function.arrays), function.outputs, len(function.scalars),
+                buffers * (8 * each + 64), grain, integers,
+            )  # fmt: skip
+
+        return bind
+
+
+def count(items: Items) -> Callable[[tuple[int, ...]], int]:
+    """A function from the values of the sizes to the number of work items."""
+    evaluate = evaluator([items.rows, items.size])
+
+    def evaluated(sizes: tuple[int, ...]) -> int:
+        rows, size = evaluate(sizes)
+        return rows * -(-size // items.block)
+
+    return evaluated
+
+
+def function(name: str) -> Callable[..., Any] | None:
+    """The NumPy function behind a call between kernels."""
+    return numpy_backend.spelling(name, True)
+
+
+def contiguous(array: Any) -> bool:
+    return bool(array.flags.c_contiguous)
+
+
+def strides(array: Any) -> tuple[int, ...]:
+    """In elements. Raises ValueError for strides that are no whole number of elements."""
+    size = array.itemsize
+    if any(s % size for s in array.strides):
+        raise ValueError("strides between elements")
+    return tuple(s // size for s in array.strides)
+
+
+def supported(dtype: DType) -> bool:
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+
+
+def as_contiguous(array: Any) -> Any:
+    return numpy.asarray(array, order="C")

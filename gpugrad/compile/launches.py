@@ -1,0 +1,120 @@
+"""How many threads run a CUDA kernel, from the sizes of a call.
+
+Nothing here asks what GPU it is: the threads that share a sum decide the order of its additions, so that results are the same on
+every GPU. The numbers fill the largest ones in use (132 multiprocessors of 2048 threads) and do no harm on smaller ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+THREADS = 256
+"""In a block of a map, and of a column or a split reduction: 8 blocks fill a multiprocessor."""
+
+ROW_THREADS = 128
+"""In a block of short rows: small blocks, so that few rows spread over many multiprocessors."""
+
+MOST_THREADS = 1024  # in a block, on every GPU
+WARP = 32
+FULL = 132 * 8
+"""Blocks of THREADS threads that the largest GPU runs at once."""
+
+WAVES = 4
+"""How often over a map fills the GPU before its threads take several vectors each."""
+
+SPLIT = 4096
+"""The fewest elements of a row that are worth a block of their own, and MOST_SPLITS the most such blocks of a row."""
+
+MOST_SPLITS = 1024
+MOST_BLOCKS = 2**31 - 1
+
+
+class Launch(NamedTuple):
+    """The grid and blocks of a launch, and into how many parts it splits each reduction."""
+
+    grid: tuple[int, int]
+    block: tuple[int, int]
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a function of a kernel works on, in sizes; `form` says how: map, row, column or finish."""
+
+    form: str
+    rows: Any = 1  # places on the kept axes; of a column, on all of them but the last
+    width: Any = 1  # of a column, the last kept axis
+    extent: Any = 1  # elements in a row or column, all elements of a map
+    vector: int = 1  # elements that a thread takes at once
+    split: bool = False  # whether rows may be split over blocks, for `finish` to combine
+
+
+def launch(form: str, rows: int, width: int, extent: int, vector: int, split: bool) -> Launch:
+    """The launch of :class:`Work` of these sizes."""
+    if form == "map":
+        return _map(extent, vector)
+    if form == "row":
+        return _row(rows, extent, split)
+    if form == "column":
+        return _column(rows, width, extent, split)
+    raise ValueError(f"no kernels of the form {form!r}")
+
+
+def finish(places: int, parts: int) -> Launch:
+    """The launch that combines `parts` results for each of `places`."""
+    return _rows(places, min(_power(parts), MOST_THREADS))
+
+
+def _map(elements: int, vector: int) -> Launch:
+    blocks = _ceil(elements, THREADS * vector)
+    return Launch((min(blocks, FULL * WAVES), 1), (THREADS, 1))
+
+
+def _row(rows: int, extent: int, split: bool) -> Launch:
+    if split and extent >= 2 * SPLIT and rows < FULL:
+        parts = min(_ceil(FULL, rows), extent // SPLIT, MOST_SPLITS)
+        if parts > 1:
+            return Launch((rows, parts), (THREADS, 1), parts)
+    return _rows(rows, _row_threads(rows, extent))
+
+
+def _row_threads(rows: int, extent: int) -> int:
+    """Threads for a row: a warp for up to 1024 elements, unless rows are too few to fill the GPU; 8 elements each above."""
+    if extent <= 4 * WARP:
+        return min(_power(_ceil(extent, 4)), WARP)
+    fewest = WARP if extent <= MOST_THREADS else THREADS
+    threads = max(fewest, min(_power(_ceil(extent, 8)) // 2, MOST_THREADS)) if extent > MOST_THREADS else fewest
+    while threads * 8 < extent and threads < MOST_THREADS and rows * threads < FULL * THREADS:
+        threads *= 2
+    return threads
+
+
+def _rows(rows: int, threads: int) -> Launch:
+    """`threads` per row, several rows in a block if they are few."""
+    together = max(1, ROW_THREADS // threads)
+    return Launch((min(_ceil(rows, together), MOST_BLOCKS), 1), (threads, together))
+
+
+def _column(rows: int, width: int, extent: int, split: bool) -> Launch:
+    """Warps along the columns; where that gives too few blocks, 8 columns (32 bytes of float32), then parts of columns."""
+    x = min(WARP, _power(width))
+    while x > 8 and rows * _ceil(width, x) < FULL and extent * x > THREADS:
+        x //= 2
+    y = min(THREADS // x, _power(extent))
+    blocks = rows * _ceil(width, x)
+    if blocks < FULL and not split:  # taller blocks instead
+        y = min(MOST_THREADS // x, max(y, _power(_ceil(extent, 8))))
+    parts = 1
+    if split and blocks < FULL:
+        parts = max(1, min(_ceil(FULL, blocks), extent * x // SPLIT, MOST_SPLITS))
+    return Launch((min(blocks, MOST_BLOCKS), parts), (x, y), parts)
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _power(n: int) -> int:
+    """The smallest power of two that is at least n."""
+    return 1 << (n - 1).bit_length() if n > 1 else 1

@@ -1,0 +1,115 @@
+// What generated kernels use beside maths.h: the meaning that NumPy gives to the ops that C has no operator for.
+// The same text serves C (with the vectorised functions of maths.h) and CUDA C++ (after cuda.h, with CUDA's own).
+#ifndef GG_CUDA
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#define GG_FN static inline __attribute__((always_inline, unused))
+#if defined(__FLT16_MAX__)
+typedef _Float16 gg_half;
+#endif
+
+#define gg_inf_f32 ((float)__builtin_inff())
+#define gg_inf_f64 ((double)__builtin_inf())
+#define gg_nan_f32 ((float)__builtin_nanf(""))
+#define gg_nan_f64 ((double)__builtin_nan(""))
+
+#if defined(__FLT16_MAX__)
+GG_FN float gg_round_float16(float x) { return (float)(gg_half)x; }
+#endif
+#define GG_FLOATING(T, S, F)                                                                   \
+    GG_FN T gg_abs_##S(T x) { return __builtin_fabs##F(x); }                                   \
+    GG_FN T gg_sqrt_##S(T x) { return __builtin_sqrt##F(x); }                                  \
+    GG_FN T gg_floor_##S(T x) { return __builtin_floor##F(x); }                                \
+    GG_FN T gg_ceil_##S(T x) { return __builtin_ceil##F(x); }                                  \
+    GG_FN T gg_trunc_##S(T x) { return __builtin_trunc##F(x); }                                \
+    GG_FN T gg_round_##S(T x) { return __builtin_rint##F(x); }                                 \
+    GG_FN T gg_copysign_##S(T x, T y) { return __builtin_copysign##F(x, y); }                  \
+    GG_FN T gg_nextafter_##S(T x, T y) { return __builtin_nextafter##F(x, y); }                \
+    GG_FN T gg_fmod_##S(T x, T y) { return __builtin_fmod##F(x, y); }                          \
+    GG_FN int gg_isinf_##S(T x) { return __builtin_fabs##F(x) == gg_inf_##S; }                 \
+    GG_FN int gg_isfinite_##S(T x) { return __builtin_fabs##F(x) < gg_inf_##S; }               \
+    GG_FN int gg_signbit_##S(T x) { return __builtin_signbit(x) != 0; }
+GG_FLOATING(float, f32, f)
+GG_FLOATING(double, f64, )
+#endif
+
+// nan if either is nan.
+#define GG_COMPARING(T, S)                                                                     \
+    GG_FN T gg_maximum_##S(T a, T b) { return (a > b || a != a) ? a : b; }                     \
+    GG_FN T gg_minimum_##S(T a, T b) { return (a < b || a != a) ? a : b; }                     \
+    GG_FN T gg_sign_##S(T x) { return x > (T)0 ? (T)1 : x < (T)0 ? (T)-1 : x; }
+GG_COMPARING(float, f32)
+GG_COMPARING(double, f64)
+
+// x - y * floor(x / y) with the sign of y, exact; the quotient that belongs to it.
+#define GG_DIVISION(T, S)                                                                      \
+    GG_FN T gg_remainder_##S(T x, T y)                                                         \
+    {                                                                                          \
+        T m = gg_fmod_##S(x, y);                                                               \
+        return m == 0 ? gg_copysign_##S(m, y) : (m < 0) != (y < 0) ? m + y : m;                \
+    }                                                                                          \
+    GG_FN T gg_floor_divide_##S(T x, T y)                                                      \
+    {                                                                                          \
+        T m = gg_fmod_##S(x, y);                                                               \
+        T q = (x - m) / y - ((m != 0 && (m < 0) != (y < 0)) ? (T)1 : (T)0);                    \
+        T f = gg_floor_##S(q);                                                                 \
+        f = q - f > (T)0.5 ? f + 1 : f;                                                        \
+        f = q == 0 ? gg_copysign_##S((T)0, x / y) : f;                                         \
+        return y == 0 ? x / y : f;                                                             \
+    }
+GG_DIVISION(float, f32)
+GG_DIVISION(double, f64)
+
+// Integers: division by zero gives 0, as in NumPy; shifts by the width or more give what is left.
+#define GG_INTEGER(T, S, SIGNED, BITS)                                                         \
+    GG_FN T gg_maximum_##S(T a, T b) { return a > b ? a : b; }                                 \
+    GG_FN T gg_minimum_##S(T a, T b) { return a < b ? a : b; }                                 \
+    GG_FN T gg_abs_##S(T x) { return (T)(SIGNED && x < 0 ? 0 - x : x); }                       \
+    GG_FN T gg_sign_##S(T x) { return (T)((x > 0) - (SIGNED && x < 0)); }                      \
+    GG_FN T gg_floor_divide_##S(T x, T y)                                                      \
+    {                                                                                          \
+        if (y == 0) return 0;                                                                  \
+        if (SIGNED && y == (T)-1) return (T)(0 - x);                                           \
+        return (T)(x / y - (SIGNED && x % y != 0 && (x < 0) != (y < 0)));                      \
+    }                                                                                          \
+    GG_FN T gg_remainder_##S(T x, T y)                                                         \
+    {                                                                                          \
+        if (y == 0 || (SIGNED && y == (T)-1)) return 0;                                        \
+        T m = (T)(x % y);                                                                      \
+        return (T)(SIGNED && m != 0 && (m < 0) != (y < 0) ? m + y : m);                        \
+    }                                                                                          \
+    GG_FN T gg_bitwise_left_shift_##S(T x, T y)                                                \
+    {                                                                                          \
+        return (uint64_t)y < BITS ? (T)((uint64_t)x << (uint64_t)y) : (T)0;                    \
+    }                                                                                          \
+    GG_FN T gg_bitwise_right_shift_##S(T x, T y)                                               \
+    {                                                                                          \
+        return (uint64_t)y < BITS ? (T)(x >> y) : SIGNED && x < 0 ? (T)-1 : (T)0;              \
+    }
+GG_INTEGER(int8_t, i8, 1, 8)
+GG_INTEGER(int16_t, i16, 1, 16)
+GG_INTEGER(int32_t, i32, 1, 32)
+GG_INTEGER(int64_t, i64, 1, 64)
+GG_INTEGER(uint8_t, u8, 0, 8)
+GG_INTEGER(uint16_t, u16, 0, 16)
+GG_INTEGER(uint32_t, u32, 0, 32)
+GG_INTEGER(uint64_t, u64, 0, 64)
+
+// From floating point to integers: 64 bits first, so that small ones wrap round as NumPy's do.
+#define GG_CONVERSION(T, S) GG_FN T gg_to_##S(double x) { return (T)(int64_t)x; }
+GG_CONVERSION(int8_t, i8)
+GG_CONVERSION(int16_t, i16)
+GG_CONVERSION(int32_t, i32)
+GG_CONVERSION(int64_t, i64)
+GG_CONVERSION(uint8_t, u8)
+GG_CONVERSION(uint16_t, u16)
+GG_CONVERSION(uint32_t, u32)
+GG_FN uint64_t gg_to_u64(double x) { return x < 9223372036854775808.0 ? (uint64_t)(int64_t)x : (uint64_t)x; }
+
+#ifndef GG_CUDA
+#pragma omp declare reduction(gg_max_f32 : float : omp_out = gg_maximum_f32(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f32)
+#pragma omp declare reduction(gg_min_f32 : float : omp_out = gg_minimum_f32(omp_out, omp_in)) initializer(omp_priv = gg_inf_f32)
+#pragma omp declare reduction(gg_max_f64 : double : omp_out = gg_maximum_f64(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f64)
+#pragma omp declare reduction(gg_min_f64 : double : omp_out = gg_minimum_f64(omp_out, omp_in)) initializer(omp_priv = gg_inf_f64)
+#endif
