@@ -6,7 +6,7 @@ In order, each part in its own process with a time limit, its output kept in DIR
     tests       the whole test suite, with CuPy among the backends
     train-cuda  the main job on the GPU
     train-cpu   the same on the CPU, whose losses must be the same
-    bench       benchmarks/run.py --device cuda
+    bench       benchmarks/run.py --device cuda: among others, how much of the memory's bandwidth compiled kernels reach
 
 Nothing needs to be installed but Python, NumPy, SciPy, CuPy and safetensors: pure Python packages that are missing (array-api-compat,
 array-api-strict, hypothesis, pytest) are taken from a folder of wheels, ``--wheels DIR``, without installing them.

@@ -18,6 +18,12 @@ def torch(device: str = "cpu") -> Any:
     return found
 
 
+def jax() -> Any:
+    """JAX on the CPU, or None. XLA takes its number of threads from the environment's NPROC when it starts; see cases/apart.py."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    return _module("jax")
+
+
 def autograd() -> Any:
     """HIPS autograd, or None."""
     return _module("autograd")

@@ -1,6 +1,6 @@
 """Run the benchmarks and print one table: ``python benchmarks/run.py [case ...] [--json FILE] [--device cpu|cuda]``.
 
-Peers (PyTorch, HIPS autograd) are columns if they are installed. All libraries get the same number of threads.
+Peers (PyTorch, JAX, HIPS autograd) are columns if they are installed. All libraries get the same number of threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if __package__ in (None, ""):  # started as a script: what is imported is this c
 
 from benchmarks import machine
 
-NAMES = ("op", "chain", "mlp", "memory", "deep", "import")
+NAMES = ("op", "chain", "call", "kernels", "adam", "options", "bandwidth", "mlp", "memory", "deep", "compile", "import")
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,8 @@
 
     gg.grad(loss)(w, x)        # on whatever arrays w and x are: numpy.ndarray, cupy.ndarray, gg.Tensor
 
-This module is a namespace of the standard (2025.12). ``gg.nn``, ``gg.optim`` and ``gg.data`` load when they are first used.
+This module is a namespace of the standard (2025.12). ``gg.nn``, ``gg.optim``, ``gg.special`` and ``gg.data`` load when they are
+first used.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ from gpugrad.ops.transfer import to_device
 from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
-    from gpugrad import data, nn, optim, testing
+    from gpugrad import data, nn, optim, special, testing
+    from gpugrad.compile.runtime import get_num_threads as get_num_threads
+    from gpugrad.compile.runtime import set_num_threads as set_num_threads
     from gpugrad.fusion import fuse as fuse
 
 __version__ = "0.1.0"
@@ -84,37 +87,42 @@ device = Device  # PyTorch's name
 __all__ = [
     "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "Device", "DeviceError", "FileFormatError",
     "GpugradError", "GraphError", "IndexingError", "InplaceError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError",
-    "Tensor", "TracingError", "UntraceableError", "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all",
-    "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh",
-    "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "ceil", "checkpoint",
-    "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero", "cuda",
-    "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff", "divide", "e", "einsum",
-    "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "finfo", "flip", "float16",
-    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "fuse", "get_default_device",
-    "get_default_dtype", "grad", "gradients", "greater", "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag",
-    "inf", "int16", "int32", "int64", "int8", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan",
-    "jacobian", "jvp", "less", "less_equal", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max",
-    "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
-    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow",
-    "prod", "random", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round", "save",
-    "searchsorted", "set_default_device", "set_default_dtype", "set_grad_enabled", "sign", "signbit", "sin", "sinh",
-    "sort", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis",
-    "tan", "tanh", "tensor", "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32",
+    "Tensor", "TracingError", "UntraceableError", "__array_api_version__", "__array_namespace_info__", "__version__",
+    "abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh",
+    "astype", "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
+    "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh",
+    "count_nonzero", "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff",
+    "divide", "e", "einsum", "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye",
+    "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like",
+    "fuse", "get_default_device", "get_default_dtype", "get_num_threads", "grad", "gradients", "greater",
+    "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp", "less", "less_equal",
+    "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum",
+    "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones",
+    "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "prod", "random", "real", "reciprocal", "remainder",
+    "repeat", "reshape", "result_type", "roll", "round", "save", "searchsorted", "set_default_device",
+    "set_default_dtype", "set_grad_enabled", "set_num_threads", "sign", "signbit", "sin", "sinh", "sort", "special",
+    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan",
+    "tanh", "tensor", "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32",
     "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "value_and_grad",
     "var", "vecdot", "vjp", "where", "zeros", "zeros_like",
 ]
 
-_LAZY = ("data", "nn", "optim", "testing")
+_LAZY = ("data", "nn", "optim", "special", "testing")
+# The kernel compiler is loaded when it is first used.
+_LAZY_FUNCTIONS = {
+    "fuse": "gpugrad.fusion", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",
+}
 # fmt: on
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"gpugrad.{name}")
-    if name == "fuse":  # with the compiler, which is loaded when it is first used
-        found = globals()["fuse"] = importlib.import_module("gpugrad.fusion").fuse
+    if name in _LAZY_FUNCTIONS:
+        found = globals()[name] = getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
         return found
     raise AttributeError(f"module 'gpugrad' has no attribute {name!r}")
 

@@ -6,7 +6,7 @@ T. Chen et al., "Training deep nets with sublinear memory cost", 2016.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +49,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         shapes = [tuple(results[i].array.shape) for i in recording]
         name = getattr(function, "__qualname__", type(function).__name__)
 
-        def pull(gradients: list[Any], create_graph: bool) -> Iterator[tuple[Node, Any]]:
+        def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> Iterator[tuple[Node, Any]]:
             for node in captured:
                 if isinstance(node, Leaf) and node.changed > start:
                     raise InplaceError(
@@ -128,7 +128,10 @@ def _random_states() -> Iterator[dict[Any, Any]]:
         random_log.reset(token)
         if outer is not None:
             for generator, state in states.items():
-                outer.setdefault(generator, state)
+                if isinstance(state, list):  # of all draws in a trace, in order
+                    outer.setdefault(generator, []).extend(state)
+                else:
+                    outer.setdefault(generator, state)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -179,7 +179,7 @@ class _Pull:
         self.like = results[0]
         self.recording = recording
 
-    def __call__(self, gradients: list[Any], create_graph: bool) -> list[tuple[Node, Any]]:
+    def __call__(self, gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
         forward, backward = self.owner._forward, self.owner._backward
         assert forward is not None and backward is not None
         residuals = self.residuals

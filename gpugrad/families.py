@@ -149,9 +149,7 @@ def primitive(
     return declare
 
 
-def fused(
-    *, elementwise: bool = False, compiles: bool = True, **rules: GradientRule
-) -> Callable[[Function], Function]:
+def fused(*, elementwise: bool = False, compiles: bool = True, **rules: GradientRule) -> Callable[[Function], Function]:
     """Make a function written in gpugrad's ops one op with rules of its own; `rules` as in :func:`primitive`.
 
     The definition is the truth: it runs on the raw arrays of every backend. Kernels for NumPy's and CuPy's arrays are derived

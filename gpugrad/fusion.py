@@ -8,20 +8,27 @@ fused function, the vector-Jacobian product of this one: so there is a gradient 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar
 
+import numpy
+
 from gpugrad.arrays.dtypes import is_inexact
+from gpugrad.compile.accelerate import SMALLEST
 from gpugrad.compile.compiled import Compiled, Traced, generated
-from gpugrad.compile.graph import Graph, Node, describe
+from gpugrad.compile.graph import BOOL, Graph, Node, describe
 from gpugrad.compile.partition import copied, kept
 from gpugrad.compile.program import Program, Run
 from gpugrad.compile.symbols import Symbol, current_trace, tracing
 from gpugrad.debug import caller, examine
 from gpugrad.differentiate import vjp
-from gpugrad.errors import TracingError
+from gpugrad.errors import UntraceableError
 from gpugrad.modes import DEBUG, RECORD, enable_grad, flags, no_grad
+from gpugrad.ops.elementwise import where
+from gpugrad.ops.random_bits import given_states
+from gpugrad.ops.shape import broadcast_to
 from gpugrad.sweep import sweep
 from gpugrad.tape import Joint, Leaf, Tensor, raw
 from gpugrad.tape import Node as TapeNode
@@ -63,7 +70,7 @@ class fuse(Generic[P, R]):  # noqa: N801
         functools.update_wrapper(self, function)
         self._function: Callable[..., Any] = function
         self._name = getattr(function, "__name__", "fused")
-        self._variants: dict[tuple[int, ...], Compiled] = {}
+        self._variants: dict[tuple[int, ...], _Constant | _Recording] = {}
         self._nested: dict[Any, fuse[..., Any]] = {}
         self._vjps: dict[Any, fuse[..., Any]] = {}
 
@@ -79,25 +86,25 @@ class fuse(Generic[P, R]):  # noqa: N801
                 kinds.append(_RECORDING if record and x.node is not None else _CONSTANT)
                 arrays.append(x.array)
             elif isinstance(x, (list, tuple, dict)):
-                return self._flattened(args, kwargs)  # type: ignore[no-any-return]
+                return self._flattened(args, kwargs)
             else:
                 kinds.append(_ARRAY)
                 arrays.append(x)
         for x in kwargs.values():
             if isinstance(x, (Tensor, list, tuple, dict)) or hasattr(x, "shape"):
-                return self._flattened(args, kwargs)  # type: ignore[no-any-return]
+                return self._flattened(args, kwargs)
         if any(type(x) is Symbol for x in arrays) or current_trace() is not None:
-            return self._function(*args, **kwargs)  # type: ignore[no-any-return]  # a part of what is being traced
+            return self._function(*args, **kwargs)  # a part of what is being traced
         variant = self._variant(tuple(kinds))
         if isinstance(variant, _Recording):
-            return variant.record(self, args, arrays, kwargs)  # type: ignore[return-value]
+            return variant.record(self, args, arrays, kwargs)
         out = variant(*arrays, **kwargs)
-        return self._tensors(out, args) if _CONSTANT in kinds else out  # type: ignore[no-any-return]
+        return self._tensors(out, args) if _CONSTANT in kinds else out
 
-    def _variant(self, kinds: tuple[int, ...]) -> Compiled:
+    def _variant(self, kinds: tuple[int, ...]) -> _Constant | _Recording:
         variant = self._variants.get(kinds)
         if variant is None:
-            made = _Recording(self, kinds) if _RECORDING in kinds else _Constant(self, kinds)
+            made: _Constant | _Recording = _Recording(self, kinds) if _RECORDING in kinds else _Constant(self, kinds)
             variant = self._variants.setdefault(kinds, made)
         return variant
 
@@ -138,7 +145,10 @@ class fuse(Generic[P, R]):  # noqa: N801
         """
         if language not in ("c", "cuda"):
             raise ValueError(f"source: got {language!r}, expected 'c' or 'cuda'")
-        parts = [generated(language, name, outputs, inputs, strided) for name, outputs, inputs, strided in self._programs(args, kwargs)]
+        parts = [
+            generated(language, name, outputs, inputs, strided)
+            for name, outputs, inputs, strided in self._programs(args, kwargs)
+        ]
         return "\n".join(parts)
 
     def _programs(self, args: Any, kwargs: Any) -> list[tuple[str, list[Node], list[Node], set[int]]]:
@@ -151,22 +161,32 @@ class fuse(Generic[P, R]):  # noqa: N801
 
     # Derivatives of higher order ---------------------------------------------------------------------------------------
 
-    def _vjp(self, count: int, numbers: tuple[int, ...], outputs: tuple[int, ...], options: tuple[str, ...]) -> fuse[..., Any]:
-        """The fused function of (arguments, gradients of some outputs) that gives the gradients of some arguments."""
-        key = (count, numbers, outputs, options)
+    def _vjp(
+        self, count: int, numbers: tuple[int, ...], outputs: tuple[tuple[int, bool], ...], options: tuple[str, ...], states: int
+    ) -> fuse[..., Any]:
+        """The fused function of (arguments, options, gradients of some outputs, masks, states) that gives the gradients of some arguments.
+
+        The last are the `states` of random generators that the function drew, which it is to draw again.
+        `outputs` holds the outputs' numbers, each with whether a mask of live gradients comes with its gradient.
+        """
+        key = (count, numbers, outputs, options, states)
         found = self._vjps.get(key)
         if found is None:
 
             def product(*given: Any) -> Any:
                 arguments = list(given[:count])
                 named = dict(zip(options, given[count : count + len(options)], strict=True))
-                seeds = given[count + len(options) :]
+                seeds = given[count + len(options) :][: len(outputs)]
+                masks = given[count + len(options) + len(outputs) :]
+                drawn = given[len(given) - states :]
 
                 def chosen(*varied: Any) -> Any:
                     for number, x in zip(numbers, varied, strict=True):
                         arguments[number] = x
-                    results = leaves(self._function(*arguments, **named))
-                    return tuple(results[i] for i in outputs)
+                    with given_states(drawn):
+                        results = leaves(self._function(*arguments, **named))
+                    left = iter(masks)
+                    return tuple(where(next(left), results[i], 0) if masked else results[i] for i, masked in outputs)
 
                 _, pullback = vjp(chosen, *(arguments[number] for number in numbers))
                 return pullback(tuple(seeds))
@@ -214,14 +234,17 @@ class _Recording(Compiled):
         ]
         with enable_grad():
             out = self.owner._function(*given, **options)
-        trace.joint = _Trace(self, out, [given[i].node for i in self.numbers], sum(isinstance(x, Symbol) and not x.is_number for x in args), trace)
+        inputs = sum(kind != _ARRAY or isinstance(x, Symbol) and not x.is_number for x, kind in zip(args, self.kinds, strict=True))
+        trace.joint = _Trace(out, [given[i].node for i in self.numbers], inputs, trace)
         return map_leaves(raw, out)
 
     def _eager(self, *args: Any, **options: Any) -> Any:
         raise _Eager
 
     def _program(self, traced: Traced, spec: list[Any], target: ModuleType) -> Any:
-        return _Pair(self, traced, {i for i, x in enumerate(s for s in spec if hasattr(s, "contiguous")) if not x.contiguous}, target)
+        return _Pair(
+            self, traced, {i for i, x in enumerate(s for s in spec if hasattr(s, "contiguous")) if not x.contiguous}, target
+        )
 
     def describe(self, arrays: list[Any]) -> list[tuple[str, list[Node], list[Node], set[int]]]:
         _, pair, _ = self.described(tuple(arrays))
@@ -235,34 +258,36 @@ class _Recording(Compiled):
     def record(self, owner: fuse[..., Any], args: tuple[Any, ...], arrays: list[Any], options: dict[str, Any]) -> Any:
         """Call and record. `arrays` are the arguments without Tensors."""
         try:
-            out, saved, bound, floats = self(*arrays, **options)
+            out, saved, bound, floats, states = self(*arrays, **options)
         except _Eager:
             return owner._function(*args, **options)
         results = leaves(out)
         joint = bound.pair.joint
         nodes = [args[i].node for i in self.numbers]
-        pull = _Pull(owner, self.numbers, args, arrays, options, bound, saved, floats, nodes)
+        pull = _Pull(owner, self.numbers, args, arrays, options, bound, saved, floats, states, nodes)
         record = Joint(owner._name, tuple(nodes), pull, len(joint.seeded))
         if flags() & DEBUG:
             record.site = caller()
         places = {i: k for k, i in enumerate(joint.seeded)}
         tensors = [
-            Tensor(x, record.output(places[i], x) if i in places else None) if hasattr(x, "dtype") else x for i, x in enumerate(results)
+            Tensor(x, record.output(places[i], x) if i in places else None) if hasattr(x, "dtype") else x
+            for i, x in enumerate(results)
         ]
         if flags() & DEBUG:
             for x in tensors:
                 examine(x, owner._name, args)
         return tensors[0] if not isinstance(out, (list, tuple, dict)) else rebuild(out, iter(tensors))
 
-    def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced) -> Callable[..., Any]:
+    def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced, drawn: Callable[[], list[Any]]) -> Callable[..., Any]:
         places = [i for i, x in enumerate(args) if hasattr(x, "shape")]
         count = len(traced.outputs)
         bound: _Bound = run  # type: ignore[assignment]
 
         def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
-            given = [args[i] for i in places]
+            states = drawn()
+            given = [*(args[i] for i in places), *states]
             found = bound.forward(*given, *floats)
-            return traced.rebuild(found[:count]), bound.pair.saved(given, found), bound, floats
+            return traced.rebuild(found[:count]), bound.pair.saved(given, found), bound, floats, states
 
         return call
 
@@ -274,26 +299,37 @@ class _Eager(Exception):  # noqa: N818
 class _Trace:
     """The graph of a function's results and, asked for later, of the gradients for some of them."""
 
-    def __init__(self, owner: _Recording, out: Any, arguments: list[Any], inputs: int, trace: Any) -> None:
+    def __init__(self, out: Any, arguments: list[Any], inputs: int, trace: Any) -> None:
         self.arguments = arguments
         self.trace = trace
         self.outputs = [x if isinstance(x, Tensor) else None for x in leaves(out)]
         self.results = [raw(x).node for x in leaves(out) if isinstance(raw(x), Symbol)]
         # The results that have a gradient, by their place among the leaves; without a path to an argument there is none.
-        self.seeded = [i for i, x in enumerate(self.outputs) if x is not None and x.node is not None and is_inexact(x.array.dtype)]
+        self.seeded = [
+            i for i, x in enumerate(self.outputs) if x is not None and x.node is not None and is_inexact(x.array.dtype)
+        ]
         self.seeds = [
-            trace.graph.node("input", (), (inputs + k, True), dtype=self.outputs[i].array.dtype, shape=self.outputs[i].array.shape)  # type: ignore[union-attr]
+            trace.graph.node(
+                "input", (), (inputs + k, True), dtype=self.outputs[i].array.dtype, shape=self.outputs[i].array.shape
+            )  # type: ignore[union-attr]
             for k, i in enumerate(self.seeded)
         ]
-
-    def gradients(self, present: Sequence[bool]) -> list[Node | None]:
-        """The gradients of the arguments, None where there is none, from the seeds that are present."""
-        roots: list[tuple[TapeNode, Any]] = [
-            (self.outputs[i].node, self.trace.symbol(seed))  # type: ignore[union-attr, misc]
-            for i, seed, given in zip(self.seeded, self.seeds, present, strict=True)
-            if given
+        # Masks of live gradients, one for each seed, which a gradient from a branch not taken comes with (see branches.py).
+        self.masks = [
+            trace.graph.node("input", (), (inputs + len(self.seeds) + k, True), dtype=BOOL, shape=seed.shape)
+            for k, seed in enumerate(self.seeds)
         ]
-        with tracing(self.trace):
+
+    def gradients(self, kinds: Sequence[str]) -> list[Node | None]:
+        """The gradients of the arguments, None where there is none, for seeds of these kinds: see ``_Pair.backward``."""
+        roots: list[tuple[TapeNode, Any]] = []
+        with tracing(self.trace), enable_grad():
+            for i, seed, mask, kind in zip(self.seeded, self.seeds, self.masks, kinds, strict=True):
+                result: Any = self.outputs[i]
+                if "masked" in kind:
+                    result = where(self.trace.symbol(mask), result, 0)
+                if kind:
+                    roots.append((result.node, self.trace.symbol(seed)))
             found = sweep(roots, self.arguments, retain_graph=True)
         return [None if g is None else g.node for g in found]
 
@@ -307,7 +343,7 @@ class _Pair:
         self.strided = strided
         self.target = target
         self.joint: _Trace = traced.trace.joint
-        found = [g for g in self.joint.gradients([True] * len(self.joint.seeded)) if g is not None]
+        found = [g for g in self.joint.gradients(["whole"] * len(self.joint.seeded)) if g is not None]
         self.kept = kept(self.joint.results, found, self.joint.seeds)
         there = {node.number for node in (*traced.outputs, *traced.inputs)}
         self.extra = [node for node in self.kept if node.number not in there]
@@ -316,6 +352,7 @@ class _Pair:
         self.forward = Program(self.name, [*traced.outputs, *self.extra], traced.inputs, traced.scalars, strided, {}, target)
         self.runs = self.forward.runs
         self._backward: dict[tuple[str, ...], tuple[Program, list[int]]] = {}
+        self._lock = threading.Lock()
 
     def saved(self, arguments: Sequence[Any], results: Sequence[Any]) -> list[Any]:
         """The arrays that are kept, of a call with these arguments and results."""
@@ -323,18 +360,17 @@ class _Pair:
 
     def backward_graph(self, kinds: tuple[str, ...]) -> tuple[list[Node], list[Node], set[int]]:
         """The gradients, from inputs which are what is kept and then the seeds, and which of these inputs are strided."""
-        found = self.joint.gradients([kind != "" for kind in kinds])
+        found = self.joint.gradients(kinds)
         self.present = [i for i, g in enumerate(found) if g is not None]
         graph = Graph()
         replaced: dict[int, Node] = {}
         inputs: list[Node] = []
         strided: set[int] = set()
-        whole = list(zip(self.kept, ["whole"] * len(self.kept), strict=True)) + list(zip(self.joint.seeds, kinds, strict=True))
-        for node, kind in whole:
-            if kind == "":
-                continue
+        masks = [mask for mask, kind in zip(self.joint.masks, kinds, strict=True) if "masked" in kind]
+        seeds = [(seed, kind) for seed, kind in zip(self.joint.seeds, kinds, strict=True) if kind]
+        for node, kind in [*((node, "whole") for node in self.kept), *seeds, *((mask, "whole") for mask in masks)]:
             contiguous = node.attributes[1] if node.op == "input" else True
-            shape = () if kind == "uniform" else node.shape
+            shape = () if "uniform" in kind else node.shape
             leaf = graph.node("input", (), (len(inputs), contiguous), dtype=node.dtype, shape=shape)
             if not contiguous:
                 strided.add(len(inputs))
@@ -344,14 +380,19 @@ class _Pair:
         return outputs, inputs, strided
 
     def backward(self, kinds: tuple[str, ...]) -> tuple[Program, list[int]]:
-        """The program for seeds of these kinds, "whole", "uniform" or "" for none, and the arguments whose gradients it gives."""
-        found = self._backward.get(kinds)
-        if found is None:
-            outputs, inputs, strided = self.backward_graph(kinds)
-            program = Program(f"{self.name}_backward", outputs, inputs, self.traced.scalars, strided, {}, self.target)
-            if not program.runs:
-                raise TracingError(f"{self.name}: the kernels of the forward pass were compiled, but those of the backward pass could not be")
-            found = self._backward[kinds] = program, self.present
+        """The program for seeds of these kinds and the numbers of the arguments whose gradients it gives.
+
+        The kinds are "whole", "uniform" for a seed of equal elements, given as one, and "" for none; with " masked" where a mask of
+        live gradients comes with it, after all seeds.
+        """
+        with self._lock:
+            found = self._backward.get(kinds)
+            if found is None:
+                outputs, inputs, strided = self.backward_graph(kinds)
+                program = Program(f"{self.name}_backward", outputs, inputs, self.traced.scalars, strided, {}, self.target)
+                found = self._backward[kinds] = program, self.present
+        if not found[0].runs:
+            raise UntraceableError(f"{self.name}: the kernels of the backward pass could not be compiled")
         return found
 
     def bind(self, sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> _Bound:
@@ -386,7 +427,7 @@ class _Pull:
 
     def __init__(
         self, owner: fuse[..., Any], numbers: tuple[int, ...], args: tuple[Any, ...], arrays: list[Any], options: dict[str, Any],
-        bound: _Bound, saved: Sequence[Any], floats: list[float], nodes: list[TapeNode],
+        bound: _Bound, saved: Sequence[Any], floats: list[float], states: list[Any], nodes: list[TapeNode],
     ) -> None:  # fmt: skip
         self.owner = owner
         self.numbers = numbers
@@ -397,15 +438,17 @@ class _Pull:
         self.bound = bound
         self.saved = saved
         self.floats = floats
+        self.states = states
         self.nodes = nodes
 
-    def __call__(self, gradients: list[Any], create_graph: bool) -> list[tuple[TapeNode, Any]]:
+    def __call__(self, gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[TapeNode, Any]]:
         if create_graph:
-            return self._linked(gradients)
+            return self._linked(gradients, live)
         target = self.bound.pair.target
         kinds = []
         seeds = []
-        for g in gradients:
+        masks = []
+        for i, g in enumerate(gradients):
             if g is None:
                 kinds.append("")
             elif g.size > 1 and not any(g.strides):  # the gradient of a sum: one number, broadcast
@@ -414,19 +457,42 @@ class _Pull:
             else:
                 kinds.append("whole")
                 seeds.append(target.as_contiguous(g))
-        run, present = self.bound.backward(tuple(kinds))
-        found = run(*self.saved, *seeds, *self.floats)
+            if i in live:
+                kinds[-1] += " masked"
+                masks.append(target.as_contiguous(broadcast_to(live[i], g.shape)))
+        try:
+            run, present = self.bound.backward(tuple(kinds))
+        except UntraceableError:
+            return self._eager(gradients, live)
+        found = run(*self.saved, *seeds, *masks, *self.floats)
         return [(self.nodes[i], g) for i, g in zip(present, found, strict=True)]
 
-    def _linked(self, gradients: list[Any]) -> list[tuple[TapeNode, Any]]:
+    def _eager(self, gradients: list[Any], live: Mapping[int, Any]) -> list[tuple[TapeNode, Any]]:
+        """The gradients without kernels: the function is recorded again, op by op."""
+        given = [Tensor(x) if wrapped else x for x, wrapped in zip(self.arrays, self.wrapped, strict=True)]
+        for i in self.numbers:
+            given[i] = Tensor(self.arrays[i], Leaf(self.arrays[i].shape, self.arrays[i].dtype))
+        roots = []
+        with enable_grad():
+            results = leaves(self.owner._function(*given, **self.options))
+            for k, (i, g) in enumerate(zip(self.bound.pair.joint.seeded, gradients, strict=True)):
+                if g is not None:
+                    roots.append(((where(live[k], results[i], 0) if k in live else results[i]).node, g))
+        targets: list[Any] = [given[i].node for i in self.numbers]
+        found = sweep(roots, targets)
+        return [(node, g) for node, g in zip(self.nodes, found, strict=True) if g is not None]
+
+    def _linked(self, gradients: list[Any], live: Mapping[int, Any]) -> list[tuple[TapeNode, Any]]:
         """The gradients as Tensors that record: from the fused vector-Jacobian product of the arguments."""
         arguments = [
             Tensor(x, node) if wrapped else x for x, node, wrapped in zip(self.arrays, self.linked, self.wrapped, strict=True)
         ]
         seeded = self.bound.pair.joint.seeded
-        given = [(i, g) for i, g in zip(seeded, gradients, strict=True) if g is not None]
-        product = self.owner._vjp(len(arguments), self.numbers, tuple(i for i, _ in given), tuple(self.options))
-        found = product(*arguments, *self.options.values(), *(g for _, g in given))
+        given = [(i, g, k in live) for k, (i, g) in enumerate(zip(seeded, gradients, strict=True)) if g is not None]
+        masks = [broadcast_to(live[k], g.shape) for k, g in enumerate(gradients) if k in live]
+        outputs = tuple((i, masked) for i, _, masked in given)
+        product = self.owner._vjp(len(arguments), self.numbers, outputs, tuple(self.options), len(self.states))
+        found = product(*arguments, *self.options.values(), *(g for _, g, _ in given), *masks, *self.states)
         return list(zip(self.nodes, found, strict=True))
 
 
@@ -438,3 +504,19 @@ def _structure(tree: Any) -> Any:
         return type(tree), tuple(map(_structure, tree))
     return None
 
+
+def derived(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of the library as one op, with a gradient derived from it. On small NumPy arrays it runs op by op.
+
+    The first argument decides; as :func:`fuse` otherwise.
+    """
+    fused: Callable[..., Any] = fuse(function)
+
+    @functools.wraps(function)
+    def derived_function(*args: P.args, **kwargs: P.kwargs) -> R:
+        array = raw(args[0])
+        small = isinstance(array, (numpy.ndarray, numpy.generic)) and array.size < SMALLEST
+        out: R = function(*args, **kwargs) if small else fused(*args, **kwargs)
+        return out
+
+    return derived_function

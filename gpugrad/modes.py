@@ -5,7 +5,7 @@ All of it lives in context variables, so threads and async tasks do not disturb 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -163,6 +163,9 @@ class Default:
     def pop(self, token: Token[Any]) -> None:
         self._variable.reset(token)
 
+
+random_states: ContextVar[Iterator[Any] | None] = ContextVar("gpugrad_random_states", default=None)
+"""Where a function must draw what it drew before: the states to use, in order, in place of new ones. See ``ops/random_bits.py``."""
 
 random_log: ContextVar[dict[Any, Any] | None] = ContextVar("gpugrad_random_log", default=None)
 """While a checkpoint runs its function: the state in which each random generator was first used, to be restored later."""

@@ -70,6 +70,10 @@ class Generator:
             log[self] = self.get_state()
         return self._stream
 
+    def take(self, words: int) -> Any:
+        """Pass over the next 64-bit `words`, and return where they begin: an array for ``ops/random_bits.py`` to make them from."""
+        return self._drawn().take(words)
+
     def normal(
         self,
         shape: Shape = (),

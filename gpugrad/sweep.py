@@ -100,6 +100,7 @@ class _Sweep:
         self.nodes: dict[int, Node] = {}
         self.gradients: dict[int, Any] = {}
         self.live: dict[int, Any] = {}  # where those gradients are live, if a branch was not taken (see branches.py)
+        self.live_results: dict[int, dict[int, Any]] = {}  # the same of the results of joint nodes
         self.owned: set[int] = set()  # numbers of nodes whose gradient is a buffer made here, safe to add into
         self.arrived: dict[int, Any] = {}  # whole gradients of targets and leaves
         self.leaves: list[Leaf] = []
@@ -125,7 +126,7 @@ class _Sweep:
                 if number == oldest:  # its parents are older than every target
                     continue
             if type(node) is not Node:
-                self.visit_special(node, g)
+                self.visit_special(node, g, live)
                 continue
             edges = node.edges
             if edges is None:
@@ -192,7 +193,7 @@ class _Sweep:
             lifted.append((parent, rule, tuple(values)))
         return tuple(lifted)
 
-    def visit_special(self, node: Node, g: Any) -> None:
+    def visit_special(self, node: Node, g: Any, live: Any) -> None:
         """Visit a leaf, one result of a joint node, or a joint node."""
         if type(node) is Leaf:
             if self.targets is None:
@@ -205,11 +206,13 @@ class _Sweep:
                 self.nodes[source.number] = source
                 heappush(self.heap, -source.number)
             self.gradients[source.number][node.index] = g
+            if live is not None:
+                self.live_results.setdefault(source.number, {})[node.index] = live
         elif type(node) is Joint:
             if node.pull is None:
                 raise GraphError(FREED)
             healthy = not self.debug or all(map(finite, g))
-            for parent, gradient in node.pull(g, self.create_graph):
+            for parent, gradient in node.pull(g, self.create_graph, self.live_results.pop(node.number, {})):
                 if parent.number >= self.oldest:
                     if self.debug and healthy:
                         examine_gradient(gradient, None, node.name, "", getattr(node, "site", "an unknown place"))

@@ -15,7 +15,7 @@ its children, so descending numbers are a topological order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -134,13 +134,14 @@ class Leaf(Node):
         self.changed = _next_number()
 
 
-Pull = Callable[[list[Any], bool], Iterable[tuple["Node", Any]]]
+Pull = Callable[[list[Any], bool, Mapping[int, Any]], Iterable[tuple["Node", Any]]]
 
 
 class Joint(Node):
-    """A node of several results, or whose gradients are computed together: ``pull(gradients, create_graph)``.
+    """A node of several results, or whose gradients are computed together: ``pull(gradients, create_graph, live)``.
 
-    It yields ``(node, gradient)`` pairs; `gradients` holds one per result, in order, None where no gradient arrived. `parents`
+    It yields ``(node, gradient)`` pairs; `gradients` holds one per result, in order, None where no gradient arrived; `live` the
+    masks of those that a branch not taken has masked (see ``branches.py``), by number of the result. `parents`
     are the nodes that the results depend on. Each result has an Output node of its own, so that everything else in the
     graph has exactly one result.
     """

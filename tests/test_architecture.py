@@ -28,7 +28,7 @@ FLOORS = (
     ("families",),
     ("ops",),
     ("branches", "sweep", "differentiate", "checkpoint", "custom", "fusion", "random"),
-    ("operators", "namespace", "testing", "files"),
+    ("operators", "namespace", "special", "testing", "files"),
     ("nn.functional",),
     ("nn.init", "nn", "optim", "data"),
     ("distributed", "cli"),

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.cases import chain, deep, import_time, memory, mlp, op
+from benchmarks.cases import (
+    bandwidth,
+    black_scholes,
+    call,
+    chain,
+    compile_time,
+    deep,
+    fused_adam,
+    import_time,
+    kernels,
+    memory,
+    mlp,
+    op,
+)
 from benchmarks.method import Row
 
 CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "op": op.run,
     "chain": chain.run,
+    "call": call.run,
+    "kernels": kernels.run,
+    "adam": fused_adam.run,
+    "options": black_scholes.run,
+    "bandwidth": bandwidth.run,
     "mlp": mlp.run,
     "memory": memory.run,
     "deep": deep.run,
+    "compile": compile_time.run,
     "import": import_time.run,
 }

@@ -115,7 +115,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
     return tuple(moved[i] for i in range(moved.shape[0]))
 
 
-# In place, for the engine and the optimizers ------------------------------------------------------------------------
+# In place, for the engine ------------------------------------------------------------------------
 
 
 @_spells("add_into")
@@ -127,87 +127,3 @@ def _add_into(x: Any, y: Any, /) -> Any:
 def _owned(x: Any, alone: bool, /) -> Any:
     """`x` itself if nobody else holds it (`alone`) and its elements share no memory, as in the broadcast gradient of a sum."""
     return x if alone and (x.size <= 1 or 0 not in x.strides) else x.copy()
-
-
-# The operators of CuPy's class float16 return float, and a conditional expression of one and the other is ambiguous: hence the
-# if statements in these kernels.
-
-
-@_spells("sgd")
-def _sgd(p: Any, g: Any, buffer: Any = None, **options: Any) -> None:
-    if buffer is None:
-        names = ("lr", "weight_decay", "maximize")
-        _SGD_PLAIN(g, *_numbers(p.dtype, **{name: options[name] for name in names}), p)
-    else:
-        _SGD(g, *_numbers(p.dtype, **options), p, buffer)
-
-
-_SGD_PLAIN = cupy.ElementwiseKernel(
-    "T g, T lr, T weight_decay, int32 maximize",
-    "T p",
-    """
-    T d = g;
-    if (maximize) d = -d;
-    p -= lr * (d + weight_decay * p);
-    """,
-    "gpugrad_sgd_plain",
-)
-
-
-_SGD = cupy.ElementwiseKernel(
-    "T g, T lr, T momentum, T dampening, T weight_decay, int32 nesterov, int32 maximize, int32 first",
-    "T p, T buffer",
-    """
-    T d = g;
-    if (maximize) d = -d;
-    d += weight_decay * p;
-    if (first) buffer = d;
-    else buffer = momentum * buffer + (T(1) - dampening) * d;
-    if (nesterov) d += momentum * buffer;
-    else d = buffer;
-    p -= lr * d;
-    """,
-    "gpugrad_sgd",
-)
-
-
-@_spells("adam")
-def _adam(p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any = None, **options: Any) -> None:
-    if max_exp_avg_sq is None:
-        _ADAM(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq)
-    else:
-        _AMSGRAD(g, *_numbers(p.dtype, **options), p, exp_avg, exp_avg_sq, max_exp_avg_sq)
-
-
-_ADAM_NUMBERS = "T g, T step_size, T beta1, T beta2, T eps, T correction2_sqrt, T weight_decay, T decay, int32 maximize"
-_ADAM_MOMENTS = """
-    p *= decay;
-    T d = g;
-    if (maximize) d = -d;
-    d += weight_decay * p;
-    m += (T(1) - beta1) * (d - m);
-    v = beta2 * v + (T(1) - beta2) * d * d;
-"""
-
-_ADAM = cupy.ElementwiseKernel(
-    _ADAM_NUMBERS,
-    "T p, T m, T v",
-    _ADAM_MOMENTS + "p -= step_size * m / (sqrt(v) / correction2_sqrt + eps);",
-    "gpugrad_adam",
-)
-
-_AMSGRAD = cupy.ElementwiseKernel(
-    _ADAM_NUMBERS,
-    "T p, T m, T v, T largest",
-    _ADAM_MOMENTS
-    + """
-    if (largest == largest && !(v <= largest)) largest = v;  // nan stays, as in numpy.maximum
-    p -= step_size * m / (sqrt(largest) / correction2_sqrt + eps);
-    """,
-    "gpugrad_amsgrad",
-)
-
-
-def _numbers(dtype: Any, **options: Any) -> list[Any]:
-    """Python numbers as kernel arguments: floats in the dtype of the arrays, flags as 32-bit integers."""
-    return [cupy.int32(x) if isinstance(x, bool) else dtype.type(x) for x in options.values()]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,7 @@ import array_api_compat
 import numpy
 
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.errors import ConversionError, DeviceError
+from gpugrad.errors import ConversionError, DeviceError, GpugradError
 from gpugrad.modes import Default
 
 INSTALL = 'python -m pip install "gpugrad[cuda12]" (or [cuda13], to match the CUDA version of your driver)'
@@ -94,6 +95,16 @@ def get_default_device() -> Device:
     """Where creation functions create when no device is asked for."""
     device: Device = _default.get()
     return device
+
+
+@contextmanager
+def creating_on(device: Any) -> Iterator[None]:
+    """Create on `device`, which may be another array library's if it has an attribute ``namespace``, inside a with block."""
+    token = _default.push(device)
+    try:
+        yield
+    finally:
+        _default.pop(token)
 
 
 def set_default_device(device: DeviceLike, /) -> None:
@@ -243,5 +254,7 @@ def to_numpy(array: Any) -> Any:
             pass  # other CPU libraries may lack parts of the protocol, and offer __array__
     try:
         return numpy.asarray(array)
+    except GpugradError:  # which says it better
+        raise
     except Exception as error:
         raise ConversionError(f"{type(array).__name__} cannot be converted to NumPy: {error}") from error

@@ -97,6 +97,7 @@ class Combined(dict[tuple[type, ...], Kernel]):
     def __missing__(self, types: tuple[type, ...]) -> Kernel:
         kernels = self.kernels
         arrays = sorted({numpy.ndarray if issubclass(t, numpy.ndarray) else t for t in types if not _is_number(t)}, key=str)
+        arrays = [t for t in arrays if hasattr(t, "__gpugrad_kernels__")] or arrays  # which know what goes with them
         found = [kernels[t] for t in arrays]  # raises where one is no array at all
         if len(arrays) > 1:
             raise DeviceError(

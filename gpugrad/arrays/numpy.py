@@ -210,7 +210,7 @@ def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool
     return _in_single(numpy.std, x, axis=axis, correction=correction, keepdims=keepdims)
 
 
-# In place, for the engine and the optimizers ------------------------------------------------------------------------
+# In place, for the engine ------------------------------------------------------------------------
 
 
 @_spells("add_into")
@@ -228,78 +228,6 @@ def _owned(x: Any, alone: bool, /) -> Any:
     if not isinstance(x, ndarray):
         return asarray(x)
     return x if alone and x.flags.writeable else x.copy()
-
-
-@_spells("sgd")
-def _sgd(
-    p: Any,
-    g: Any,
-    buffer: Any = None,
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-    first: bool,
-) -> None:
-    scratch = numpy.empty_like(p)
-    if maximize:
-        g = -g
-    if weight_decay:
-        numpy.multiply(p, weight_decay, out=scratch)
-        g = add(g, scratch, out=scratch)
-    if momentum:
-        if first:
-            buffer[...] = g
-        else:
-            buffer *= momentum
-            buffer += g if dampening == 0 else g * (1 - dampening)
-        g = g + momentum * buffer if nesterov else buffer
-    numpy.multiply(g, lr, out=scratch)
-    p -= scratch
-
-
-@_spells("adam")
-def _adam(
-    p: Any,
-    g: Any,
-    exp_avg: Any,
-    exp_avg_sq: Any,
-    max_exp_avg_sq: Any = None,
-    *,
-    step_size: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    correction2_sqrt: float,
-    weight_decay: float,
-    decay: float,
-    maximize: bool,
-) -> None:
-    # The definition in optim/adam.py in twelve passes over memory that is in the cache, with one scratch array.
-    scratch = numpy.empty_like(p)
-    if decay != 1:
-        p *= decay
-    if maximize:
-        g = -g
-    if weight_decay:
-        g = g + weight_decay * p
-    exp_avg *= beta1
-    numpy.multiply(g, 1 - beta1, out=scratch)
-    exp_avg += scratch
-    exp_avg_sq *= beta2
-    numpy.multiply(g, g, out=scratch)
-    scratch *= 1 - beta2
-    exp_avg_sq += scratch
-    if max_exp_avg_sq is not None:
-        exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
-    numpy.sqrt(exp_avg_sq, out=scratch)
-    scratch += eps * correction2_sqrt
-    numpy.divide(exp_avg, scratch, out=scratch)
-    scratch *= step_size * correction2_sqrt
-    p -= scratch
 
 
 # Fused: the definitions are in nn/functional/ ------------------------------------------------------------------------
@@ -354,14 +282,6 @@ def _log_softmax(x: Any, /, dim: int) -> Any:
     z = asarray(x - _maximum_reduce(x, dim, None, None, True))
     z -= numpy.log(_add_reduce(numpy.exp(z), dim, None, None, True))
     return z
-
-
-@_spells("dropout")
-def _dropout(x: Any, mask: Any, /, scale: float) -> Any:
-    out = mask.astype(x.dtype)
-    out *= x
-    out *= scale
-    return out
 
 
 @_spells("cross_entropy")

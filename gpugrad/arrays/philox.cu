@@ -12,7 +12,7 @@ typedef unsigned long long u64;
 //   out     count words, aligned to 16 bytes (every CuPy allocation is)
 //   count   any 64-bit number, not necessarily a multiple of 4
 //   grid    any one-dimensional grid: the result does not depend on it
-extern "C" __global__ void philox_bits(u64* out, u64 count, u64 key0, u64 key1, u64 c0, u64 c1, u64 c2, u64 c3)
+__device__ static void write_words(u64* out, u64 count, u64 key0, u64 key1, u64 c0, u64 c1, u64 c2, u64 c3)
 {
     const u64 blocks = count / 4 + (count % 4 != 0);  // (count + 3) / 4 could overflow
     const u64 stride = (u64)gridDim.x * blockDim.x;   // 64 bits before the product, or a large grid would overflow 32
@@ -51,4 +51,22 @@ extern "C" __global__ void philox_bits(u64* out, u64 count, u64 key0, u64 key1, 
             if (count - at > 2) out[at + 2] = x2;
         }
     }
+}
+
+// The words of the counter that is given by value.
+extern "C" __global__ void philox_bits(u64* out, u64 count, u64 key0, u64 key1, u64 c0, u64 c1, u64 c2, u64 c3)
+{
+    write_words(out, count, key0, key1, c0, c1, c2, c3);
+}
+
+// The words from a state in memory on: the key, and the number of the first block, which is one less than its counter.
+extern "C" __global__ void philox_words(u64* out, u64 count, const u64* state)
+{
+    u64 c[4];
+    u64 carry = 1;
+    for (int i = 0; i < 4; ++i) {
+        c[i] = state[2 + i] + carry;
+        carry = c[i] < carry;
+    }
+    write_words(out, count, state[0], state[1], c[0], c[1], c[2], c[3]);
 }

@@ -106,15 +106,15 @@ def _cuda_bits(key: int, offset: int, count: int, index: int) -> Array:
         threads = 256
         # The cap is far above what any GPU runs at once; each thread walks on by the size of the grid.
         grid = min(-(-count // (4 * threads)), 1 << 16)
-        _cuda_kernel()((grid,), (threads,), (out, np.uint64(count), *(np.uint64(limb % _WORD) for limb in limbs)))
+        _cuda_kernel("philox_bits")((grid,), (threads,), (out, np.uint64(count), *(np.uint64(limb % _WORD) for limb in limbs)))
         return out
 
 
 @functools.cache
-def _cuda_kernel() -> Any:
-    """The kernel of philox.cu. CuPy compiles it on the first launch on each device and keeps it, on disk too."""
+def _cuda_kernel(name: str) -> Any:
+    """A kernel of philox.cu. CuPy compiles it on the first launch on each device and keeps it, on disk too."""
     source = importlib.resources.files(__package__).joinpath("philox.cu").read_text(encoding="utf-8")
-    return import_cupy().RawModule(code=source).get_function("philox_bits")
+    return import_cupy().RawModule(code=source).get_function(name)
 
 
 def _device_index(device: str | int | None) -> int | None:
@@ -124,6 +124,73 @@ def _device_index(device: str | int | None) -> int | None:
     if isinstance(device, (int, np.integer)) and not isinstance(device, bool) and device >= 0:
         return int(device)
     raise DeviceError(f"device must be None, 'cpu' or the number of a CUDA device, got {device!r}")
+
+
+# ------------------------------------------------------------------------------------------------------------------ states
+#
+# A state says which random bits in 48 bytes: uint64 (6,), the 128-bit key and the 256-bit number of the first block, low words
+# first. Kernels compute bits from it where they need them (``compile/philox.h``), so that nobody has to store the bits.
+
+
+def state(seed: int, offset: int) -> Array:
+    """The state of the stream of ``seed`` at block number ``offset``: a NumPy array of dtype uint64 and shape ``(6,)``.
+
+    Raises ValueError and DTypeError as :func:`bits`.
+    """
+    key, offset = _key(_integer(seed, "seed")), _offset(offset)
+    limbs = (key, key >> 64, offset, offset >> 64, offset >> 128, offset >> 192)
+    return np.array([limb % _WORD for limb in limbs], dtype=np.uint64)
+
+
+def words_of(count: int, width: int) -> int:
+    """How many words hold ``count`` integers of ``width`` bits, 32 or 64."""
+    return -(-count // 2) if width == 32 else count
+
+
+def below(state: Array, shape: Sequence[int], threshold: float, width: int) -> Array:
+    """Booleans of ``shape``: whether element i of the integers of ``width`` bits at ``state`` is below ``threshold``.
+
+    The integers are the words of :func:`bits` from there on, or for a width of 32 their halves, the low half first.
+
+    Args:
+        state: what :func:`state` returned, as a NumPy array or on the GPU where the result is to be.
+        shape: a tuple of ints.
+        threshold: a whole number from 0 to ``2**width - 1``.
+        width: 32 or 64.
+
+    Returns:
+        A new array of dtype bool, of NumPy or of CuPy as the state is.
+    """
+    count = math.prod(shape)
+    limit = (np.uint32 if width == 32 else np.uint64)(threshold)
+
+    def make(words: Array) -> Array:
+        return (words.view(np.uint32) if width == 32 else words) < limit
+
+    words = words_of(count, width)
+    if isinstance(state, np.ndarray):
+        return _collect(np, functools.partial(_cpu_words, state), words, count, make).reshape(shape)
+    with state.device:
+        return make(_cuda_words(state, words))[:count].reshape(shape)
+
+
+def _cpu_words(state: Array, count: int) -> Iterator[Array]:
+    """``count`` words from a state on, in pieces."""
+    philox = np.random.Philox(key=state[:2], counter=state[2:])
+    while count > _PIECE:
+        yield philox.random_raw(_PIECE)
+        count -= _PIECE
+    yield philox.random_raw(count)
+
+
+def _cuda_words(state: Array, count: int) -> Array:
+    """``count`` words from a state on, on the current device, which the state is on. Nothing waits for the GPU."""
+    out = import_cupy().empty(count, dtype=np.uint64)
+    if count:
+        threads = 256
+        grid = min(-(-count // (4 * threads)), 1 << 16)
+        _cuda_kernel("philox_words")((grid,), (threads,), (out, np.uint64(count), state))
+    return out
 
 
 # ----------------------------------------------------------------------------------------------------------- distributions
@@ -452,6 +519,14 @@ class Generator:
         """The next ``count`` words; see :func:`bits`."""
         count = _count(count, "count")
         return next(self._draw(_device_index(device), count, piece=count))
+
+    def take(self, words: int) -> Array:
+        """The state from which the next ``words`` words come, which are taken to be drawn; see :func:`state`."""
+        blocks = -(-_count(words, "words") // 4)
+        with self._lock:
+            seed, start = self._seed, self._offset
+            self._offset = (start + blocks) % _COUNTERS
+        return state(seed, start)
 
     def _draw(self, index: int | None, count: int, piece: int = _PIECE) -> Iterator[Array]:
         """The next ``count`` words: on the CPU in arrays of ``piece`` words, the last one shorter, on a GPU in one array."""

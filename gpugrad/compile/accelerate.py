@@ -13,11 +13,18 @@ SMALLEST = 1024
 """Elements from which on a function of the library runs as a kernel on the CPU: below, compiling it may never pay off."""
 
 
-def accelerated(function: Callable[..., Any], name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
-    """`function`, written in gpugrad's ops, as kernels for CuPy's arrays and for NumPy's from SMALLEST elements on.
+def accelerated(
+    function: Callable[..., Any],
+    name: str,
+    otherwise: Callable[..., Any] | None = None,
+    *,
+    smallest: int = SMALLEST,
+    into: dict[int, int] | None = None,
+) -> Callable[..., Any]:
+    """`function`, written in gpugrad's ops, as kernels for CuPy's arrays and for NumPy's from `smallest` elements on.
 
     The first argument decides. All else, and what cannot be compiled, goes to `otherwise`, which is the function itself if it
-    is left out.
+    is left out. `into` says which results are written over which arguments, as :class:`~gpugrad.compile.compiled.Compiled` does.
     """
     fallback = otherwise or function
     compiled: Callable[..., Any] | None = None
@@ -28,7 +35,7 @@ def accelerated(function: Callable[..., Any], name: str, otherwise: Callable[...
         x = operands[0]
         kind = type(x)
         if kind is numpy.ndarray:
-            if x.size < SMALLEST:
+            if x.size < smallest:
                 return fallback(*operands, **options)
         else:
             known = runs.get(kind)
@@ -38,7 +45,9 @@ def accelerated(function: Callable[..., Any], name: str, otherwise: Callable[...
                 return fallback(*operands, **options)
         if compiled is None:
             # Most programs that import gpugrad do not call all of its functions, and some none on large arrays.
-            compiled = importlib.import_module("gpugrad.compile.compiled").Compiled(function, name, otherwise=fallback)
+            compiled = importlib.import_module("gpugrad.compile.compiled").Compiled(
+                function, name, otherwise=fallback, into=into
+            )
         return compiled(*operands, **options)
 
     functools.update_wrapper(accelerated_function, function)

@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gpugrad.arrays.dtypes import DType
+from gpugrad.compile import vectors
 from gpugrad.compile.emit import Axis, Emitter, Ix, Scope
 from gpugrad.compile.expressions import combine, compute_type, cost, identity, stored_type, suffix
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import Size, same, text
+from gpugrad.compile.stretches import stretched, vector_loop
 
 BLOCK = 4096
 """Elements that are summed up in the vector lanes of float32, and of which a work item of a full reduction has a few."""
@@ -81,6 +83,7 @@ class _Writer:
         self.kernel = kernel
         self.name = name
         self.emitter = Emitter(kernel, stored, strided)
+        self.emitter.bits = lambda node, index, scope: stretched(self.emitter, node, index, scope)
         self.kept = [axis for axis in self.emitter.axes if not axis.reduced]
         self.reduced = [axis for axis in self.emitter.axes if axis.reduced]
         self.passes = self.emitter.reductions
@@ -106,7 +109,13 @@ class _Writer:
         return source, [function], []
 
     def _function(
-        self, name: str, items: Any, elements: Any, scratch: tuple[int, Any] = (0, 0), partial: Sequence[str] = (), final: bool = False
+        self,
+        name: str,
+        items: Any,
+        elements: Any,
+        scratch: tuple[int, Any] = (0, 0),
+        partial: Sequence[str] = (),
+        final: bool = False,
     ) -> tuple[str, Function]:
         """The function whose body has been written, with the declarations of what it uses."""
         emitter = self.emitter
@@ -136,9 +145,12 @@ class _Writer:
         lines += [f"    const double k{v} = s[{i}];" for i, v in enumerate(scalars)]
         for i, buffer in enumerate(self.buffers):
             kind = buffer.split()[0]
-            lines.append(f"    {kind} *const {buffer.split()[1]} = ({kind} *)(scratch + {i} * (8 * ({text(scratch[1])}) + 64));")
+            lines.append(
+                f"    {kind} *const {buffer.split()[1]} = ({kind} *)(scratch + {i} * (8 * ({text(scratch[1])}) + 64));"
+            )
         head = f"void {name}(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end)\n{{"
-        source = "\n".join([head, *lines, *self.body.source(1), "}\n"])
+        include = ['#include "philox.h"\n'] if emitter.random else []
+        source = "\n".join([*include, head, *lines, *self.body.source(1), "}\n"])
         size = sum(emitter.nodes[a.number].dtype.itemsize for a in arrays if isinstance(a, Node))
         price = 0.04 * emitter.cost + 0.04 * size
         return source, Function(
@@ -194,7 +206,9 @@ class _Writer:
         self.emitter.set_index(axes[-1], "j", frozenset({"j"}))
         return self._simd("j", "0", self.emitter.size(axes[-1].size), parent=scope, clauses=clauses)
 
-    def _reduce_row(self, group: list[Node], scope: Scope, axes: Sequence[Axis] | None = None, begin: str = "0", end: str = "") -> None:
+    def _reduce_row(
+        self, group: list[Node], scope: Scope, axes: Sequence[Axis] | None = None, begin: str = "0", end: str = ""
+    ) -> None:
         """One pass over the reduced axes for reductions that do not depend on one another."""
         emitter = self.emitter
         axes = self.reduced if axes is None else axes
@@ -214,18 +228,22 @@ class _Writer:
             limit = end or emitter.size(last.size)
             start = begin
             if blocked:
-                outer = stack.enter_context(
-                    outer.loop(f"for (int64_t b = {begin}; b < {limit}; b += {BLOCK}) {{")
-                )
+                outer = stack.enter_context(outer.loop(f"for (int64_t b = {begin}; b < {limit}; b += {BLOCK}) {{"))
                 outer.write(f"const int64_t c = b + {BLOCK} < {limit} ? b + {BLOCK} : {limit};")
                 for node in group:
                     if _summed(node):
                         outer.write(f"{compute_type(node.dtype)} {inner_names[node.number]} = {_identity(node)};")
                 start, limit = "b", "c"
-            with self._simd("j", start, limit, parent=outer, clauses=clauses) as loop:
+            if vectors.possible(group, emitter, last):
+                start = vectors.reduce(group, inner_names, emitter, outer, last, start, limit)
+                emitter.set_index(last, "j", frozenset({"j"}))
+                rest = outer.loop(f"for (int64_t j = {start}; j < {limit}; ++j) {{", variables=("j",))
+            else:
+                rest = self._simd("j", start, limit, parent=outer, clauses=clauses)
+            with rest as loop:
                 for node in group:
                     operand = node.inputs[0]
-                    found = emitter.value(operand, emitter.place(operand, tuple(range(len(self.kernel.shape)))), loop)
+                    found = emitter.value(operand, self._everywhere(operand), loop)
                     name = inner_names[node.number]
                     loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
                 self._remember(loop)
@@ -234,11 +252,17 @@ class _Writer:
                     total = names[node.number]
                     outer.write(f"{total} = {combine(node.attributes[0], FLOAT64, total, inner_names[node.number])};")
         for node in group:
-            emitter.results[node.number] = f"({compute_type(node.dtype)}){names[node.number]}" if _summed(node) else names[node.number]
+            emitter.results[node.number] = (
+                f"({compute_type(node.dtype)}){names[node.number]}" if _summed(node) else names[node.number]
+            )
             if _summed(node) and compute_type(node.dtype) != "double":
                 final = emitter.name("m")
                 scope.write(f"const {compute_type(node.dtype)} {final} = ({compute_type(node.dtype)}){names[node.number]};")
                 emitter.results[node.number] = final
+
+    def _everywhere(self, node: Node) -> tuple[Ix, ...]:
+        """The index of what has all axes of the space."""
+        return self.emitter.place(node, tuple(range(len(self.kernel.shape))))
 
     def _remember(self, loop: Scope) -> None:
         for key, name in loop.known.items():
@@ -339,7 +363,9 @@ class _Writer:
                         for node in group:
                             if _summed(node):
                                 total = f"{names[node.number]}[l]"
-                                loop.write(f"{total} = {combine(node.attributes[0], FLOAT64, total, partial[node.number] + '[l]')};")
+                                loop.write(
+                                    f"{total} = {combine(node.attributes[0], FLOAT64, total, partial[node.number] + '[l]')};"
+                                )
                 else:
                     scope = stack.enter_context(self._loop(variable, limit, scope))
                     if depth == len(self.reduced) - 1:
@@ -355,7 +381,7 @@ class _Writer:
         with self._simd("l", "0", "w", parent=rows) as loop:
             for node in group:
                 operand = node.inputs[0]
-                found = self.emitter.value(operand, self.emitter.place(operand, tuple(range(len(self.kernel.shape)))), loop)
+                found = self.emitter.value(operand, self._everywhere(operand), loop)
                 name = f"{names[node.number]}[l]"
                 loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
 
@@ -384,7 +410,9 @@ class _Writer:
         flat = len(axes) == 1
         with self.body.loop("for (int64_t i = begin; i < end; ++i) {", variables=("i",)) as item:
             if flat:
-                item.write(f"const int64_t e = i * {PART} + {PART} < {emitter.size(axes[0].size)} ? i * {PART} + {PART} : {emitter.size(axes[0].size)};")
+                item.write(
+                    f"const int64_t e = i * {PART} + {PART} < {emitter.size(axes[0].size)} ? i * {PART} + {PART} : {emitter.size(axes[0].size)};"
+                )
                 self._reduce_row(group, item, axes, f"i * {PART}", "e")
             else:
                 self._decompose(axes[:-1], "i", item)
@@ -419,9 +447,7 @@ class _Writer:
     # Loops -----------------------------------------------------------------------------------------------------------
 
     def _simd(self, variable: str, begin: str, end: str, parent: Scope | None = None, clauses: str = "") -> Any:
-        parent = self.body if parent is None else parent
-        head = f"for (int64_t {variable} = {begin}; {variable} < {end}; ++{variable}) {{"
-        return parent.loop(f"#pragma omp simd{clauses}", head, variables=(variable,))
+        return vector_loop(self.body if parent is None else parent, variable, begin, end, clauses)
 
     def _loop(self, variable: str, end: str, parent: Scope) -> Any:
         return parent.loop(f"for (int64_t {variable} = 0; {variable} < {end}; ++{variable}) {{", variables=(variable,))

@@ -6,7 +6,10 @@ A call looks up what was prepared for arrays of the same dtypes, shapes and stri
 
 from __future__ import annotations
 
+import functools
 import importlib
+import itertools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -15,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy
 
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.compile import c, cpu, namespace
+from gpugrad.compile import c, cpu, cuda_source, namespace
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.program import Program, Run
 from gpugrad.compile.schedule import Kernel, schedule
-from gpugrad.compile.sizes import Size, variable
-from gpugrad.compile.symbols import Symbol, Trace, check_dtype, tracing
-from gpugrad.errors import GpugradError, TracingError, UntraceableError
+from gpugrad.compile.sizes import Size, evaluator, variable
+from gpugrad.compile.symbols import Draw, Symbol, Trace, check_dtype, current_trace, tracing
+from gpugrad.errors import TracingError, UntraceableError
 from gpugrad.trees import leaves, rebuild
 
 _REMEMBERED = 4096
@@ -76,31 +79,18 @@ class Compiled:
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        key: list[Any] = []
-        floats: list[float] = []
-        for x in args:
-            kind = type(x)
-            if kind is numpy.ndarray:
-                key += (x.dtype, x.shape, x.strides)
-            elif kind is float:
-                key.append(float)
-                floats.append(x)
-            else:
-                key.append(_key_of(x))
-        for name, x in options.items():
-            if type(x) is float:
-                key += (name, float)
-                floats.append(x)
-            else:
-                key += (name, _key_of(x))
+        given = (*args, *options.values()) if options else args
+        key, floats = _reader(tuple(map(type, given)))(*given)
+        if options:
+            key = (*key, *options)
         try:
-            found = self._calls.get(tuple(key), ())
-        except TypeError:  # something that cannot be hashed
-            return self.otherwise(*args, **options)
+            found = self._calls.get(key, ())
+        except TypeError:  # something that cannot be hashed; so are Symbols, where this is part of what is traced
+            return (self.function if current_trace() else self.otherwise)(*args, **options)
         for guard, call in found:
             if guard is None or guard(floats):
                 return call(args, options, floats)
-        return self._prepare(tuple(key), args, options, floats)(args, options, floats)
+        return self._prepare(key, args, options, floats)(args, options, floats)
 
     # Preparing -------------------------------------------------------------------------------------------------------
 
@@ -129,22 +119,26 @@ class Compiled:
         strided = {i: target.strides(x) for i, x in enumerate(arrays) if not target.contiguous(_unstretched(x))}
         run = program.bind(sizes, strided)
         condition = traced.guard
-        guard = None if condition is None or "k" not in traced.trace.guards.source() else (lambda given: condition(sizes, given))
-        return guard, self._caller(run, args, traced)
+        guard = (
+            None if condition is None or "k" not in traced.trace.guards.source() else (lambda given: condition(sizes, given))
+        )
+        return guard, self._caller(run, args, traced, _drawer(traced.trace.draws, sizes, target))
 
-    def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced) -> Callable[..., Any]:
+    def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced, drawn: Callable[[], list[Any]]) -> Callable[..., Any]:
         places = [i for i, x in enumerate(args) if hasattr(x, "shape")]
         build = traced.rebuild
 
         def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
-            return build(run(*[args[i] for i in places], *floats))
+            return build(run(*[args[i] for i in places], *drawn(), *floats))
 
         def call_arrays(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
             return build(run(*args))
 
-        return call_arrays if len(places) == len(args) and not traced.scalars else call
+        return call_arrays if len(places) == len(args) and not traced.scalars and not traced.trace.draws else call
 
-    def specialized(self, args: tuple[Any, ...], options: dict[str, Any], target: ModuleType) -> tuple[Traced, Program, tuple[int, ...]]:
+    def specialized(
+        self, args: tuple[Any, ...], options: dict[str, Any], target: ModuleType
+    ) -> tuple[Traced, Program, tuple[int, ...]]:
         """The trace and program for arguments like these, and the values of its size variables.
 
         Raises what tracing raises if `strict`; else _Definition.
@@ -153,8 +147,8 @@ class Compiled:
         spec: list[Any] = []
         try:
             for x in args:
-                spec.append(_array_spec(x, sizes, target) if hasattr(x, "shape") else float if type(x) is float else (type(x), x))
-            static = tuple((name, float if type(x) is float else (type(x), x)) for name, x in options.items())
+                spec.append(_array_spec(x, sizes, target) if hasattr(x, "shape") else float if type(x) is float else _key_of(x))
+            static = tuple((name, float if type(x) is float else _key_of(x)) for name, x in options.items())
         except UntraceableError:
             raise _Definition from None
         values = tuple(sizes)
@@ -211,31 +205,69 @@ class Compiled:
         with tracing(trace):
             arguments = [symbol(x, s) for x, s in zip(args, spec, strict=True)]
             given = {name: symbol(x, None) for name, x in options.items()}
+            trace.arguments = len(inputs)
             try:
                 out = self.function(*arguments, **given)
             except RecursionError:
                 raise TracingError(f"{self.name}: the function calls itself without end while it is traced") from None
-            except GpugradError:
-                raise
-            found, build = _results(out, trace)
+            found, build = _results(out, trace, [x for x in (*arguments, *given.values()) if isinstance(x, Symbol)])
+        inputs += [draw.node for draw in trace.draws]
         source = trace.guards.source()
         guard = None
         if source != "True":
             names = [f"s{i}" for i in range(len(values))]
             lines = [f"    {', '.join(names)}{',' if names else ''} = s\n"] if names else []
             lines += [f"    {', '.join(f'k{i}' for i in range(len(scalars)))}, = k\n"] if scalars else []
-            scope: dict[str, Any] = {"numpy": numpy}
+            scope: dict[str, Any] = {"numpy": numpy, "inf": math.inf, "nan": math.nan}
             exec(f"def guard(s, k):\n{''.join(lines)}    return bool({source})", scope)
             guard = scope["guard"]
         return Traced(found, inputs, len(scalars), build, guard, trace)
 
 
+def _drawer(draws: list[Draw], sizes: tuple[int, ...], target: ModuleType) -> Callable[[], list[Any]]:
+    """A function that makes the arrays that each call draws, for these values of the sizes."""
+    if not draws:
+        return list
+    counts = evaluator([draw.numbers for draw in draws])(sizes)
+
+    def drawn() -> list[Any]:
+        return [target.uploaded(draw.make(count)) for draw, count in zip(draws, counts, strict=True)]
+
+    return drawn
+
+
+_PLAIN = frozenset({int, bool, str, type(None)})
+_numbers = itertools.count()
+
+
+@functools.cache
+def _reader(kinds: tuple[type, ...]) -> Callable[..., tuple[tuple[Any, ...], list[float]]]:
+    """Of arguments of these types, what a call is remembered by, and the floats: in a function written for the types, for speed."""
+    key = [str(next(_numbers))]  # stands for the types
+    floats = []
+    for i, kind in enumerate(kinds):
+        if kind is numpy.ndarray:
+            key.append(f"x{i}.dtype, x{i}.shape, x{i}.strides")
+        elif kind is float:
+            floats.append(f"x{i}")
+        else:
+            key.append(f"x{i}" if kind in _PLAIN else f"key_of(x{i})")
+    parameters = ", ".join(f"x{i}" for i in range(len(kinds)))
+    source = f"lambda {parameters}: (({', '.join(key)},), [{', '.join(floats)}])"
+    reader: Callable[..., tuple[tuple[Any, ...], list[float]]] = eval(source, {"key_of": _key_of})
+    return reader
+
+
 def _key_of(x: Any) -> Any:
-    """What a call is remembered by, of an argument that is neither a numpy.ndarray nor a float."""
+    """What a call is remembered by, of an argument."""
     if hasattr(x, "shape"):
+        if type(x) is Symbol:
+            return x
         device = getattr(x, "device", None)
         return type(x), x.dtype, x.shape, getattr(x, "strides", None), getattr(device, "id", None)
-    return type(x), x
+    if type(x) is tuple:
+        return tuple, *map(_key_of, x)
+    return type(x), repr(x) if type(x) is float else x  # repr tells 0.0 from -0.0
 
 
 def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
@@ -251,6 +283,9 @@ def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
 
 
 def _stretched(x: Any) -> tuple[int, ...]:
+    """The axes along which an array repeats its elements."""
+    if 0 not in x.strides:
+        return ()
     return tuple(i for i, (n, stride) in enumerate(zip(x.shape, x.strides, strict=True)) if stride == 0 and n > 1)
 
 
@@ -263,30 +298,50 @@ def _unstretched(x: Any) -> Any:
 def target_of(arrays: Sequence[Any]) -> ModuleType | None:
     """The module that compiles for these arrays; None if they are of several kinds or of a kind without kernels."""
     kinds = {type(x) for x in arrays}
-    if kinds and all(issubclass(kind, (numpy.ndarray, numpy.generic)) for kind in kinds):
+    if kinds and all(
+        kind is numpy.ndarray or issubclass(kind, numpy.generic) for kind in kinds
+    ):  # no subclass: it may be masked
         return cpu
     if len(kinds) == 1 and is_cupy(next(iter(kinds))):
         return importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
     return None
 
 
-def _results(out: Any, trace: Trace) -> tuple[list[Node], Callable[[Sequence[Any]], Any]]:
-    """The nodes of what a traced function returned, and how to make the same of arrays."""
+def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[Node], Callable[[Sequence[Any]], Any]]:
+    """The nodes of what a traced function returned, and how to make the same of arrays.
+
+    Results that are equal, or equal to an argument, are arrays of their own unless the function returned the very same object.
+    """
     found = leaves(out)
+    owners = {x.node: x for x in arguments}
     nodes: list[Node] = []
     for x in found:
-        if isinstance(x, (Symbol, Size)):
-            nodes.append(namespace.asarray(x).node if not isinstance(x, Symbol) else x.node)
+        if isinstance(x, Symbol):
+            if owners.setdefault(x.node, x) is x:
+                nodes.append(x.node)
+            else:
+                nodes.append(trace.graph.node("positive", (x.node,), (len(nodes),), dtype=x.dtype, shape=x.shape))
+        elif isinstance(x, Size):
+            nodes.append(namespace.asarray(x).node)
         elif hasattr(x, "shape"):
-            raise trace.fail("an array that does not depend on the arguments is returned", "make it outside of the fused function")
-    if isinstance(out, Symbol):
-        return nodes, _first
-    if type(out) is tuple and all(isinstance(x, Symbol) for x in out):
-        return nodes, tuple
+            raise trace.fail(
+                "an array that does not depend on the arguments is returned", "make it outside of the fused function"
+            )
+    if not any(isinstance(x, Symbol) and x.is_number for x in found):
+        if isinstance(out, Symbol):
+            return nodes, _first
+        if type(out) is tuple and all(isinstance(x, Symbol) for x in out):
+            return nodes, tuple
 
     def build(arrays: Sequence[Any]) -> Any:
         given = iter(arrays)
-        return rebuild(out, iter(next(given) if isinstance(x, (Symbol, Size)) else x for x in found))
+
+        def result(x: Any) -> Any:
+            if isinstance(x, Symbol):
+                return next(given).item() if x.is_number else next(given)
+            return next(given).item() if isinstance(x, Size) else x
+
+        return rebuild(out, map(result, found))
 
     return nodes, build
 
@@ -305,4 +360,4 @@ def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequenc
     return "\n".join(generate(kernel, f"{name}_{i}", stored, apart).text for i, kernel in enumerate(kernels))
 
 
-_GENERATORS = {"c": c.generate}
+_GENERATORS = {"c": c.generate, "cuda": cuda_source.generate}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -15,6 +15,7 @@ from gpugrad.compile.c import Function, Items
 from gpugrad.compile.runtime import launcher, plan
 from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import evaluator
+from gpugrad.errors import UntraceableError
 
 HEAD = '#include "prelude.h"\n#include "maths.h"\n\n'
 _CHUNK = 8000.0
@@ -78,10 +79,10 @@ def contiguous(array: Any) -> bool:
 
 
 def strides(array: Any) -> tuple[int, ...]:
-    """In elements. Raises ValueError for strides that are no whole number of elements."""
+    """In elements. Raises UntraceableError for strides that are no whole number of elements."""
     size = array.itemsize
     if any(s % size for s in array.strides):
-        raise ValueError("strides between elements")
+        raise UntraceableError("an array's elements lie between those of others")
     return tuple(s // size for s in array.strides)
 
 
@@ -91,3 +92,8 @@ def supported(dtype: DType) -> bool:
 
 def as_contiguous(array: Any) -> Any:
     return numpy.asarray(array, order="C")
+
+
+def uploaded(array: Any) -> Any:
+    """A NumPy array where kernels can read it."""
+    return array

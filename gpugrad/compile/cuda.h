@@ -35,12 +35,12 @@ GG_FN float gg_round_bfloat16(float x) { return __bfloat162float(__float2bfloat1
 
 // Mathematical functions ----------------------------------------------------------------------------------------------
 
-#define GG_UNARY(name, f)                                                                      \
-    GG_FN float gg_##name##_f32(float x) { return f##f(x); }                                   \
-    GG_FN double gg_##name##_f64(double x) { return f(x); }
-#define GG_BINARY(name, f)                                                                     \
-    GG_FN float gg_##name##_f32(float x, float y) { return f##f(x, y); }                       \
-    GG_FN double gg_##name##_f64(double x, double y) { return f(x, y); }
+#define GG_UNARY(name, of)                                                                     \
+    GG_FN float gg_##name##_f32(float x) { return of##f(x); }                                  \
+    GG_FN double gg_##name##_f64(double x) { return of(x); }
+#define GG_BINARY(name, of)                                                                    \
+    GG_FN float gg_##name##_f32(float x, float y) { return of##f(x, y); }                      \
+    GG_FN double gg_##name##_f64(double x, double y) { return of(x, y); }
 GG_UNARY(abs, fabs)
 GG_UNARY(acos, acos)
 GG_UNARY(acosh, acosh)
@@ -108,6 +108,18 @@ GG_FN bool gg_aligned(const void *p) { return ((uint64_t)p & 15) == 0; }
 
 GG_FN int gg_least(int a, int b) { return a < b ? a : b; }
 
+// A value per warp of a block; one per thread. All reductions of a kernel use the same.
+GG_FN double *gg_row_memory()
+{
+    __shared__ double memory[32];
+    return memory;
+}
+GG_FN double *gg_column_memory()
+{
+    __shared__ double memory[1024];
+    return memory;
+}
+
 // x of the threads that share threadIdx.y, combined; every one of them gets the result. blockDim.x is a power of two. The order
 // is the same for all: a butterfly among the lanes of a warp, then one among the warps.
 template <typename T, typename Op> GG_FN T gg_reduce_row(T x, Op op)
@@ -116,8 +128,7 @@ template <typename T, typename Op> GG_FN T gg_reduce_row(T x, Op op)
     for (int k = lanes / 2; k > 0; k /= 2) x = op(x, (T)__shfl_xor_sync(0xffffffffu, x, k));
     const int warps = blockDim.x / 32;
     if (warps > 1) {
-        __shared__ double memory[32];
-        T *const part = (T *)memory + threadIdx.y * warps;
+        T *const part = (T *)gg_row_memory() + threadIdx.y * warps;
         __syncthreads(); // what was left here has been read by all
         if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = x;
         __syncthreads();
@@ -131,8 +142,7 @@ template <typename T, typename Op> GG_FN T gg_reduce_row(T x, Op op)
 template <typename T, typename Op> GG_FN T gg_reduce_column(T x, Op op)
 {
     if (blockDim.y == 1) return x;
-    __shared__ double memory[1024];
-    T *const part = (T *)memory;
+    T *const part = (T *)gg_column_memory();
     __syncthreads();
     part[threadIdx.y * blockDim.x + threadIdx.x] = x;
     __syncthreads();

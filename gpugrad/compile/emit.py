@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from gpugrad.arrays.dtypes import DType
-from gpugrad.compile.expressions import compute_type, cost, expression, number_text, stored_type
+from gpugrad.compile.expressions import compute_type, cost, expression, number_text, stored_type, suffix
 from gpugrad.compile.graph import Node, Shape, number
 from gpugrad.compile.schedule import OTHER, Kernel, operand_indices, walk
 from gpugrad.compile.sizes import Size, polynomial, same, text
@@ -33,9 +33,10 @@ class Scope:
 
     def __init__(self, parent: Scope | None = None, variables: frozenset[str] = frozenset()) -> None:
         self.parent = parent
-        self.variables = variables | (parent.variables if parent else frozenset())
+        self.variables: frozenset[str] = variables | (parent.variables if parent else frozenset())
         self.lines: list[str | Scope] = []
         self.known: dict[Any, str] = {}  # names of values by node and index
+        self.vector = False  # whether values here are vectors of neighbouring elements: see vectors.py
         self.head: list[str] = []
         self.tail: list[str] = []
 
@@ -99,6 +100,8 @@ class Emitter:
         self.counter = 0
         self.cost = 0
         self.reuse: Callable[[Node, tuple[Ix, ...], Any, Scope], str | None] = lambda node, index, key, scope: None
+        self.bits: Callable[[Node, tuple[Ix, ...], Scope], str | None] = lambda node, index, scope: None  # of philox nodes
+        self.random = False  # whether there are random bits in the source
         self.index: dict[int, Ix] = {}  # of the axes of the space
 
     # What is where ---------------------------------------------------------------------------------------------------
@@ -201,12 +204,16 @@ class Emitter:
         variables = frozenset().union(*(i.variables for i in index))
         home = scope.home(variables)
         key = (node.number, tuple(i.text for i in index))
-        found = home.known.get(key) or self.reuse(node, index, key, scope)
+        found = home.known.get(key) or (None if home.vector else self.reuse(node, index, key, scope))
         if found is None:
-            source = self._source(node, index, scope)
-            self.cost += cost(node) if home is scope else 0
+            kind = f"gg_v_{suffix(node.dtype)}" if home.vector else compute_type(node.dtype)
+            if home.vector and self.loaded(node):
+                source = f"gg_load_{suffix(node.dtype)}({self.array(node)} + {self.address(node, index)})"
+            else:
+                source = self._source(node, index, scope)
+            self.cost += cost(node) if home is scope and not home.vector else 0
             found = self.name("t")
-            home.write(f"const {compute_type(node.dtype)} {found} = {source};")
+            home.write(f"const {kind} {found} = {source};")
             home.known[key] = found
         return found
 
@@ -224,9 +231,11 @@ class Emitter:
             return self._gather(node, index, scope)
         if node.op == "pad":
             return self._pad(node, index, scope)
-        operands = [
-            self.value(x, _broadcast_index(x, node.shape, index), scope) for x in node.inputs
-        ]
+        if node.op == "philox":
+            self.random = True
+            name = f"gg_philox_u{8 * node.dtype.itemsize}"
+            return self.bits(node, index, scope) or f"{name}({self.array(node.inputs[0])}, {self.offset(node.shape, index)})"
+        operands = [self.value(x, _broadcast_index(x, node.shape, index), scope) for x in node.inputs]
         return expression(node, operands)
 
     def _view(self, node: Node, index: tuple[Ix, ...], scope: Scope) -> str:
@@ -248,7 +257,9 @@ class Emitter:
         for axis in range(len(x.shape) - 1, -1, -1):
             n = x.shape[axis]
             quotient = flat.text if same(after, 1) else f"({flat.text} / ({self.size(after)}))"
-            unflat.insert(0, ZERO if same(n, 1) else Ix(f"({quotient} % ({self.size(n)}))" if axis else quotient, flat.variables))
+            unflat.insert(
+                0, ZERO if same(n, 1) else Ix(f"({quotient} % ({self.size(n)}))" if axis else quotient, flat.variables)
+            )
             after = after * n
         return self.value(x, tuple(unflat), scope)
 

@@ -25,11 +25,11 @@ _STORED = {
 _COSTS = {
     "divide": 4, "sqrt": 4, "exp": 12, "expm1": 16, "log": 14, "log1p": 16, "log2": 14, "log10": 14, "tanh": 16, "sinh": 20, "cosh": 20,
     "sin": 20, "cos": 20, "tan": 30, "asin": 20, "acos": 20, "atan": 20, "atan2": 30, "asinh": 25, "acosh": 25, "atanh": 25, "erf": 18,
-    "pow": 50, "hypot": 10, "logaddexp": 30, "remainder": 30, "floor_divide": 30, "nextafter": 20, "philox": 40, "gather": 3, "take": 3,
+    "pow": 50, "hypot": 10, "logaddexp": 30, "remainder": 30, "floor_divide": 30, "nextafter": 20, "philox": 30, "gather": 3, "take": 3,
 }  # fmt: skip
 
 _OPERATORS = {
-    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}",
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}", "positive": "{0}",
     "equal": "{0} == {1}", "not_equal": "{0} != {1}", "less": "{0} < {1}", "less_equal": "{0} <= {1}", "greater": "{0} > {1}",
     "greater_equal": "{0} >= {1}", "where": "{0} ? {1} : {2}", "logical_and": "{0} && {1}", "logical_or": "{0} || {1}",
     "logical_xor": "{0} != {1}", "logical_not": "!{0}", "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}",

@@ -18,7 +18,7 @@ slice      ((start, step), ...)                    element i of an axis is eleme
 iota                                               0, 1, 2, ...
 gather     axis                                    x at integer positions along an axis; the positions have x's other axes
 take       axis                                    x at integer positions along an axis; the positions' axes take its place
-philox     word                                    32 random bits per element: see ``expressions.py``
+philox                                             random integers of 32 or 64 bits from a state on: see ``philox.h``
 reduce     kind, axes                              sum, prod, max, min, any or all over axes, which go
 call       name, options                           a function outside the kernels, such as matmul
 any other                                          the elementwise function of that name in the standard
@@ -80,7 +80,9 @@ class Graph:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def node(self, op: str, inputs: Sequence[Node] = (), attributes: tuple[Any, ...] = (), *, dtype: DType, shape: Shape) -> Node:
+    def node(
+        self, op: str, inputs: Sequence[Node] = (), attributes: tuple[Any, ...] = (), *, dtype: DType, shape: Shape
+    ) -> Node:
         """The node of these properties: an equal one if there is one."""
         inputs = tuple(inputs)
         key = (op, tuple(x.number for x in inputs), attributes, dtype, shape_key(shape))

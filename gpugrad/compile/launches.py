@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 THREADS = 256
-"""In a block of a map, and of a column or a split reduction: 8 blocks fill a multiprocessor."""
+"""In a block of a map, a column or a part: 8 blocks fill a multiprocessor."""
 
 ROW_THREADS = 128
 """In a block of short rows: small blocks, so that few rows spread over many multiprocessors."""
@@ -55,7 +55,7 @@ def launch(form: str, rows: int, width: int, extent: int, vector: int, split: bo
     if form == "map":
         return _map(extent, vector)
     if form == "row":
-        return _row(rows, extent, split)
+        return _row(rows, extent, vector, split)
     if form == "column":
         return _column(rows, width, extent, split)
     raise ValueError(f"no kernels of the form {form!r}")
@@ -71,20 +71,19 @@ def _map(elements: int, vector: int) -> Launch:
     return Launch((min(blocks, FULL * WAVES), 1), (THREADS, 1))
 
 
-def _row(rows: int, extent: int, split: bool) -> Launch:
-    if split and extent >= 2 * SPLIT and rows < FULL:
+def _row(rows: int, extent: int, vector: int, split: bool) -> Launch:
+    if split and rows < FULL:
         parts = min(_ceil(FULL, rows), extent // SPLIT, MOST_SPLITS)
         if parts > 1:
             return Launch((rows, parts), (THREADS, 1), parts)
-    return _rows(rows, _row_threads(rows, extent))
+    return _rows(rows, _row_threads(rows, extent, vector))
 
 
-def _row_threads(rows: int, extent: int) -> int:
-    """Threads for a row: a warp for up to 1024 elements, unless rows are too few to fill the GPU; 8 elements each above."""
+def _row_threads(rows: int, extent: int, vector: int) -> int:
+    """A warp for up to 1024 elements, a block for more; as many as find 8 elements while the rows are too few to fill the GPU."""
     if extent <= 4 * WARP:
-        return min(_power(_ceil(extent, 4)), WARP)
-    fewest = WARP if extent <= MOST_THREADS else THREADS
-    threads = max(fewest, min(_power(_ceil(extent, 8)) // 2, MOST_THREADS)) if extent > MOST_THREADS else fewest
+        return min(_power(_ceil(extent, max(vector, 4))), WARP)
+    threads = WARP if extent <= MOST_THREADS else THREADS
     while threads * 8 < extent and threads < MOST_THREADS and rows * threads < FULL * THREADS:
         threads *= 2
     return threads
@@ -97,18 +96,19 @@ def _rows(rows: int, threads: int) -> Launch:
 
 
 def _column(rows: int, width: int, extent: int, split: bool) -> Launch:
-    """Warps along the columns; where that gives too few blocks, 8 columns (32 bytes of float32), then parts of columns."""
-    x = min(WARP, _power(width))
-    while x > 8 and rows * _ceil(width, x) < FULL and extent * x > THREADS:
-        x //= 2
-    y = min(THREADS // x, _power(extent))
-    blocks = rows * _ceil(width, x)
-    if blocks < FULL and not split:  # taller blocks instead
-        y = min(MOST_THREADS // x, max(y, _power(_ceil(extent, 8))))
-    parts = 1
-    if split and blocks < FULL:
-        parts = max(1, min(_ceil(FULL, blocks), extent * x // SPLIT, MOST_SPLITS))
-    return Launch((min(blocks, MOST_BLOCKS), parts), (x, y), parts)
+    """Warps along the columns, parts of columns if they are tall; else one thread per column, or more while those are too few."""
+    across = min(WARP, _power(width))
+    if split:
+        blocks = rows * _ceil(width, across)
+        parts = min(_ceil(FULL, blocks), extent * across // SPLIT, MOST_SPLITS)
+        if parts > 1:
+            return Launch((blocks, parts), (across, THREADS // across), parts)
+    y = 1
+    while y * 4 < extent and rows * width * y < FULL * THREADS and y < MOST_THREADS:
+        y *= 2
+    # At least 8 columns side by side: 32 bytes of float32, the least that memory gives.
+    x = min(_power(width), max(THREADS // y, 8))
+    return Launch((min(rows * _ceil(width, x), MOST_BLOCKS), 1), (x, min(y, MOST_THREADS // x)))
 
 
 def _ceil(a: int, b: int) -> int:

@@ -15,16 +15,33 @@ from typing import Any
 import numpy
 
 from gpugrad.arrays.dtypes import (
-    DType, bool_, complex64, complex128, float16, float32, float64, int8, int16, int32, int64, numpy_dtype, uint8, uint16, uint32,
+    DType,
+    bool_,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    numpy_dtype,
+    uint8,
+    uint16,
+    uint32,
     uint64,
 )  # fmt: skip
+from gpugrad.arrays.random import words_of
 from gpugrad.compile.graph import BOOL, INT64, Node, Shape, operand_dtype, result_dtype, same_shape
 from gpugrad.compile.sizes import Size, same, value
-from gpugrad.compile.symbols import Symbol, Trace, check_dtype, current_trace
+from gpugrad.compile.sizes import axis as axis_size
+from gpugrad.compile.symbols import Device, Symbol, Trace, check_dtype, current_trace
 from gpugrad.debug import caller
 from gpugrad.errors import ShapeError, TracingError, UntraceableError
+from gpugrad.tape import Tensor
 
-__all__ = [  # noqa: RUF022
+__all__ = [
     "bool", "complex64", "complex128", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16",
     "uint32", "uint64",
 ]  # fmt: skip
@@ -91,7 +108,8 @@ def _checked(x: Operand) -> Operand:
         return x if isinstance(x, numpy.generic) else x[()]
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         raise trace.fail(
-            f"an array that is no argument was used ({x.dtype} {tuple(x.shape)})", "pass it to the fused function as an argument"
+            f"an array that is no argument was used ({x.dtype} {tuple(x.shape)})",
+            "pass it to the fused function as an argument",
         )
     raise TypeError(f"got {type(x).__name__}, expected an array or a number")
 
@@ -133,6 +151,11 @@ def _broadcast(*shapes: Shape) -> Shape:
             size = n if same(size, 1) else size
         out.insert(0, size)
     return tuple(out)
+
+
+def _given(shape: Any) -> Shape:
+    """The shape that a caller gave."""
+    return tuple(map(axis_size, shape if isinstance(shape, (tuple, list)) else (shape,)))
 
 
 def _text(shape: Shape) -> str:
@@ -245,7 +268,6 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = N
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
-    shape = shape if isinstance(shape, tuple) else (shape,)
     return broadcast_to(asarray(fill_value, dtype=dtype), shape)
 
 
@@ -272,13 +294,30 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
 empty, empty_like = zeros, zeros_like
 
 
+def eye(n_rows: Any, n_cols: Any = None, k: int = 0, *, dtype: Any = float64, device: Any = None) -> Any:
+    rows, columns = arange(n_rows), arange(n_rows if n_cols is None else n_cols)
+    return astype(elementwise("equal", expand_dims(rows, axis=1), elementwise("subtract", columns, k)), dtype)
+
+
+def linspace(
+    start: Any, stop: Any, /, num: Any, *, dtype: Any = None, device: Any = None, endpoint: builtins.bool = True
+) -> Any:
+    count = num - 1 if endpoint else num
+    dtype = numpy_dtype(float64 if dtype is None else dtype)
+    steps = astype(arange(num), float64)
+    out = elementwise("add", elementwise("multiply", steps, (stop - start) / (1 if same(count, 0) else count)), start)
+    if endpoint:  # exactly, whatever was rounded
+        out = where(elementwise("equal", steps, count), stop, out)
+    return astype(out, dtype)
+
+
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Any:
     if stop is None:
         start, stop = 0, start
     if not builtins.all(isinstance(x, (int, Size)) for x in (start, stop, step)):
         raise UntraceableError("arange has kernels for integers only")
     count = stop - start if same(step, 1) else -((start - stop) // operator.index(step))
-    steps = _trace().graph.node("iota", dtype=INT64, shape=(count,))
+    steps = _trace().graph.node("iota", dtype=INT64, shape=(axis_size(count),))
     out = _symbol(steps)
     if not same(step, 1):
         out = elementwise("multiply", out, step)
@@ -303,10 +342,12 @@ finfo, iinfo, isdtype = numpy.finfo, numpy.iinfo, numpy.isdtype
 
 
 def broadcast_to(x: Any, /, shape: Any) -> Any:
-    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    shape = _given(shape)
     common = _broadcast(x.shape, shape)
     if not (len(common) == len(shape) and builtins.all(map(operator.eq, common, shape))):
-        raise ShapeError(f"{_trace().name}: an array of shape {_text(x.shape)} does not broadcast to {_text(shape)}, at {caller()}")
+        raise ShapeError(
+            f"{_trace().name}: an array of shape {_text(x.shape)} does not broadcast to {_text(shape)}, at {caller()}"
+        )
     return _symbol(_trace().graph.broadcast(x.node, shape))
 
 
@@ -316,18 +357,20 @@ def broadcast_arrays(*arrays: Any) -> Any:
 
 
 def reshape(x: Any, /, shape: Any, *, copy: Any = None) -> Any:
-    given = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    given = _given(shape)
     total = x.size
     if builtins.any(type(n) is int and n == -1 for n in given):
         known: Any = 1
         for n in given:
             known = known * n if not (type(n) is int and n == -1) else known
-        given = tuple(total // known if type(n) is int and n == -1 else n for n in given)
+        given = tuple(axis_size(total // known) if type(n) is int and n == -1 else n for n in given)
     new: Any = 1
     for n in given:
         new = new * n
     if not new == total:
-        raise ShapeError(f"{_trace().name}: an array of shape {_text(x.shape)} cannot be reshaped to {_text(given)}, at {caller()}")
+        raise ShapeError(
+            f"{_trace().name}: an array of shape {_text(x.shape)} cannot be reshaped to {_text(given)}, at {caller()}"
+        )
     return _symbol(_trace().graph.reshape(x.node, given))
 
 
@@ -352,7 +395,9 @@ def permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
 
 def matrix_transpose(x: Any, /) -> Any:
     if x.ndim < 2:
-        raise ShapeError(f"{_trace().name}: matrix_transpose of shape {_text(x.shape)}, expected two axes or more, at {caller()}")
+        raise ShapeError(
+            f"{_trace().name}: matrix_transpose of shape {_text(x.shape)}, expected two axes or more, at {caller()}"
+        )
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
@@ -477,8 +522,8 @@ def _range(part: slice, n: Any) -> tuple[Any, Any, int]:
         start = start if start >= 0 else n + start
         stop = stop if isinstance(stop, Size) or stop >= 0 else n + stop
         # Whether the limits lie within the axis is a guard; else Python's rules cut them off.
-        if 0 <= start and start < stop and stop <= n:
-            return start, stop - start, 1
+        if start >= 0 and start < stop and stop <= n:
+            return start, axis_size(stop - start), 1
     start, stop, step = slice(*(None if x is None else operator.index(x) for x in (part.start, part.stop, part.step))).indices(
         operator.index(n)
     )
@@ -523,7 +568,11 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     x = broadcast_to(x, (*rest[:axis], x.shape[axis], *rest[axis:]))
     indices = broadcast_to(indices, (*rest[:axis], indices.shape[axis], *rest[axis:]))
     node = _trace().graph.node(
-        "gather", (x.node, _node(indices, INT64)), (axis,), dtype=x.dtype, shape=(*rest[:axis], indices.shape[axis], *rest[axis:])
+        "gather",
+        (x.node, _node(indices, INT64)),
+        (axis,),
+        dtype=x.dtype,
+        shape=(*rest[:axis], indices.shape[axis], *rest[axis:]),
     )
     return _symbol(node)
 
@@ -622,7 +671,9 @@ def matmul(x: Any, y: Any, /) -> Any:
     left, right = x.shape, y.shape
     inner = right[-2 if len(right) > 1 else -1] if left and right else None
     if inner is None or not left[-1] == inner:
-        raise ShapeError(f"{_trace().name}: matmul of shapes {_text(left)} and {_text(right)}: the inner sizes must be equal, at {caller()}")
+        raise ShapeError(
+            f"{_trace().name}: matmul of shapes {_text(left)} and {_text(right)}: the inner sizes must be equal, at {caller()}"
+        )
     stack_shape = _broadcast(left[:-2], right[:-2])
     return _call("matmul", (x, y), (), dtype, (*stack_shape, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())))
 
@@ -678,6 +729,8 @@ _UFUNCS = {getattr(numpy, name): name for name in (*UNARY, *BINARY) if isinstanc
 
 def _operator(function: Callable[[Any, Any], Any], reflected: builtins.bool) -> Callable[[Any, Any], Any]:
     def operator_method(self: Any, other: Any, /) -> Any:
+        if isinstance(other, Tensor):
+            return NotImplemented  # which takes the Symbol as an operand, and records
         try:
             return function(other, self) if reflected else function(self, other)
         except TypeError as error:
@@ -735,6 +788,17 @@ def _astype_like(x: Any, /, complex: builtins.bool) -> Any:
     return x
 
 
+def _random_state(x: Any, take: Callable[[int], Any], width: int) -> Any:
+    """See ``ops/random_bits.py``: each call of the traced function takes its own."""
+    return _trace().draw(x.size, lambda count: take(words_of(count, width)))
+
+
+def _bernoulli_mask(x: Any, state: Any, threshold: Any, width: int, /) -> Any:
+    dtype = uint32 if width == 32 else uint64
+    node = _trace().graph.node("philox", (state.node,), dtype=dtype, shape=x.shape)
+    return elementwise("less", _symbol(node), astype(threshold, dtype))
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -742,8 +806,10 @@ def __getattr__(name: str) -> Any:
 
 
 _attach()
+Device.namespace = sys.modules[__name__]
 # What the ops of gpugrad run on Symbols: as on other arrays of the standard, but numbers and sizes may stand beside them.
 Symbol.__gpugrad_kernels__ = {name: globals()[name] for name in (*UNARY, *BINARY)} | {  # type: ignore[attr-defined]
     "where": where, "clip": lambda x, low, high, /: clip(x, low, high), "getitem": lambda x, /, key: getitem(x, key), "put": _put,
     "scatter_add": _scatter_add, "owned": lambda x, alone, /: x, "astype_like": _astype_like,
+    "random_state": _random_state, "bernoulli_mask": _bernoulli_mask,
 }  # fmt: skip

@@ -38,7 +38,7 @@ GG_FLOATING(double, f64, )
 #define GG_COMPARING(T, S)                                                                     \
     GG_FN T gg_maximum_##S(T a, T b) { return (a > b || a != a) ? a : b; }                     \
     GG_FN T gg_minimum_##S(T a, T b) { return (a < b || a != a) ? a : b; }                     \
-    GG_FN T gg_sign_##S(T x) { return x > (T)0 ? (T)1 : x < (T)0 ? (T)-1 : x; }
+    GG_FN T gg_sign_##S(T x) { return x != x ? x : (T)((x > (T)0) - (x < (T)0)); }
 GG_COMPARING(float, f32)
 GG_COMPARING(double, f64)
 
@@ -108,6 +108,49 @@ GG_CONVERSION(uint32_t, u32)
 GG_FN uint64_t gg_to_u64(double x) { return x < 9223372036854775808.0 ? (uint64_t)(int64_t)x : (uint64_t)x; }
 
 #ifndef GG_CUDA
+// Vectors of 64 bytes, for vectors.py: loading, filling, comparing, and one number from all elements.
+#define GG_VECTOR(T, I, S, N)                                                                  \
+    typedef T gg_v_##S __attribute__((vector_size(64)));                                       \
+    typedef I gg_m_##S __attribute__((vector_size(64)));                                       \
+    GG_FN gg_v_##S gg_load_##S(const T *p)                                                     \
+    {                                                                                          \
+        gg_v_##S v;                                                                            \
+        __builtin_memcpy(&v, p, 64);                                                           \
+        return v;                                                                              \
+    }                                                                                          \
+    GG_FN gg_v_##S gg_all_##S(T x) { return x - (gg_v_##S){0}; }                               \
+    GG_FN gg_v_##S gg_choose_##S(gg_m_##S m, gg_v_##S a, gg_v_##S b)                           \
+    {                                                                                          \
+        return (gg_v_##S)((m & (gg_m_##S)a) | (~m & (gg_m_##S)b));                             \
+    }                                                                                          \
+    GG_FN gg_v_##S gg_v_maximum_##S(gg_v_##S a, gg_v_##S b)                                    \
+    {                                                                                          \
+        return gg_choose_##S((gg_m_##S)(a > b) | (gg_m_##S)(a != a), a, b);                    \
+    }                                                                                          \
+    GG_FN gg_v_##S gg_v_minimum_##S(gg_v_##S a, gg_v_##S b)                                    \
+    {                                                                                          \
+        return gg_choose_##S((gg_m_##S)(a < b) | (gg_m_##S)(a != a), a, b);                    \
+    }                                                                                          \
+    GG_HALVED(T, S, N, sum, a + b)                                                             \
+    GG_HALVED(T, S, N, prod, a * b)                                                            \
+    GG_HALVED(T, S, N, max, gg_maximum_##S(a, b))                                              \
+    GG_HALVED(T, S, N, min, gg_minimum_##S(a, b))
+// Down to 16 bytes by halves, then element by element.
+#define GG_HALVED(T, S, N, NAME, BOTH)                                                         \
+    GG_FN T gg_##NAME##_##S(gg_v_##S v)                                                        \
+    {                                                                                          \
+        T x[N / 2], y[N / 2], z[N / 4];                                                        \
+        __builtin_memcpy(x, &v, 32);                                                           \
+        __builtin_memcpy(y, (const char *)&v + 32, 32);                                        \
+        for (int l = 0; l < N / 2; ++l) { T a = x[l], b = y[l]; x[l] = BOTH; }                 \
+        for (int l = 0; l < N / 4; ++l) { T a = x[l], b = x[l + N / 4]; z[l] = BOTH; }         \
+        for (int h = N / 8; h; h /= 2)                                                         \
+            for (int l = 0; l < h; ++l) { T a = z[l], b = z[l + h]; z[l] = BOTH; }             \
+        return z[0];                                                                           \
+    }
+GG_VECTOR(float, int32_t, f32, 16)
+GG_VECTOR(double, int64_t, f64, 8)
+
 #pragma omp declare reduction(gg_max_f32 : float : omp_out = gg_maximum_f32(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f32)
 #pragma omp declare reduction(gg_min_f32 : float : omp_out = gg_minimum_f32(omp_out, omp_in)) initializer(omp_priv = gg_inf_f32)
 #pragma omp declare reduction(gg_max_f64 : double : omp_out = gg_maximum_f64(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f64)

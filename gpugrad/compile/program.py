@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from gpugrad.arrays.dtypes import DType
 from gpugrad.compile.graph import Node, describe
 from gpugrad.compile.schedule import Call, Kernel, schedule, walk
 from gpugrad.compile.sizes import evaluator
@@ -25,10 +24,18 @@ class Program:
     """
 
     def __init__(
-        self, name: str, outputs: Sequence[Node], inputs: Sequence[Node], scalars: int, strided: set[int], into: dict[int, int], target: ModuleType
+        self,
+        name: str,
+        outputs: Sequence[Node],
+        inputs: Sequence[Node],
+        scalars: int,
+        strided: set[int],
+        into: dict[int, int],
+        target: ModuleType,
     ) -> None:
         self.name = re.sub(r"\W", "_", name) or "kernel"
         self.outputs = outputs
+        into = {o: i for o, i in into.items() if o < len(outputs)}
         self.target = target
         self.steps = schedule(outputs)
         self.graph = describe(outputs, name)
@@ -124,7 +131,11 @@ class Program:
             raise UntraceableError(f"{name} has no counterpart for these arrays")
         names[step.node.number] = result = f"a{len(names)}"
         scope[f"call{result}"] = function
-        given = [names[x.number] for x in step.node.inputs] + [f"{key}={value!r}" for key, value in options]
+
+        def argument(x: Node) -> str:
+            return names.get(x.number) or f"{argument(x.inputs[0])}.transpose({x.attributes[0]})"
+
+        given = [argument(x) for x in step.node.inputs] + [f"{key}={value!r}" for key, value in options]
         lines.append(f"{result} = contiguous(call{result}({', '.join(given)}))")
         scope["contiguous"] = self.target.as_contiguous
 
@@ -135,5 +146,3 @@ class Program:
         """
         by_node = {self._numbers[number]: given for number, given in strides.items()}
         return self._make(*(make(sizes, by_node) for make in self._binders))
-
-

@@ -81,7 +81,7 @@ class _Schedule:
         self.stored[node.number] = node
         if node.op == "call":
             for x in node.inputs:
-                self._store(x)
+                self._store(untransposed(x))
         return True
 
     def _settle(self) -> None:
@@ -160,22 +160,34 @@ class _Schedule:
 
     def steps(self) -> list[Kernel | Call]:
         levels: dict[int, int] = {}
+        latest: dict[int, int] = {}  # the last level at which a result is in time for all that need it
         kernels: dict[tuple[Space, int], Kernel] = {}
         steps: list[Kernel | Call] = []
         for number in sorted(self.stored):
             root = self.stored[number]
             if root.op == "call":
-                levels[number] = 1 + max((levels[x.number] for x in root.inputs if x.number in levels), default=-1)
-                steps.append(Call(root, levels[number]))
+                needs = [(x, False) for x in map(untransposed, root.inputs) if x.number in levels]
+            else:
+                space, shape = self.space_of(root)
+                needs = list(self._needs(root, space))
+            level = levels[number] = max((levels[node.number] + (not together) for node, together in needs), default=0)
+            for node, together in needs:
+                latest[node.number] = min(latest.get(node.number, level), level - (not together))
+            if root.op == "call":
+                steps.append(Call(root, level))
                 continue
-            space, shape = self.space_of(root)
-            level = max((levels[node.number] + (not together) for node, together in self._needs(root, space)), default=0)
-            levels[number] = level
             kernel = kernels.get((space, level))
             if kernel is None:
                 kernel = kernels[space, level] = Kernel(space, shape, level)
                 steps.append(kernel)
             kernel.roots.append(root)
+        # A kernel that nobody waits for joins a later one of its space, which may read the same arrays.
+        for (space, level), kernel in sorted(kernels.items(), key=lambda item: item[0][1]):
+            until = min(latest.get(root.number, len(steps)) for root in kernel.roots)
+            later = next((kernels[space, n] for n in range(level + 1, until + 1) if (space, n) in kernels), None)
+            if later is not None:
+                later.roots = sorted(kernel.roots + later.roots, key=lambda root: root.number)
+                steps.remove(kernel)
         return sorted(steps, key=lambda step: step.level)
 
     def _needs(self, root: Node, space: Space) -> Iterator[tuple[Node, bool]]:
@@ -193,6 +205,13 @@ class _Schedule:
                     yield node, not loaded(node) and node.op != "call" and _in_place(node, index, space, axes)
                 if node.op == "reduce" and not loaded(node):
                     waiting.append((node.inputs[0], len(space.sizes)))
+
+
+def untransposed(x: Node) -> Node:
+    """What a call reads: a transposed view costs it nothing, another array would have to be written."""
+    while x.op == "permute":
+        (x,) = x.inputs
+    return x
 
 
 def walk(root: Node, ends: Callable[[Node], bool]) -> Iterator[tuple[Node, Index]]:
@@ -274,6 +293,8 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
     if node.op == "slice":
         pairs = zip(index, node.attributes, node.inputs[0].shape, node.shape, strict=True)
         return [tuple(i if start == 0 and step == 1 and same(n, m) else OTHER for i, (start, step), n, m in pairs)]
+    if node.op == "philox":
+        return [(None,)]  # of the state all is read for every element
     if node.op == "pad":
         return [tuple(None if same(n, 1) else OTHER for n in node.inputs[0].shape)]
     if node.op == "gather":

@@ -9,6 +9,7 @@ later call for which the guards give the same answers, so a new batch size compi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -78,6 +79,14 @@ class Size:
     def __rtruediv__(self, other: Any) -> Any:
         return self.trace.number("divide", other, self) if isinstance(other, (int, float)) else NotImplemented
 
+    def __pow__(self, other: Any) -> Any:
+        if isinstance(other, int) and other >= 0:
+            return math.prod([self] * other)
+        return self.trace.number("pow", self, other) if isinstance(other, (int, float, Size)) else NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.trace.number("pow", other, self) if isinstance(other, float) else other ** self.fixed()
+
     def __neg__(self) -> Any:
         return self * -1
 
@@ -106,15 +115,16 @@ class Size:
     def _compare(self, other: Any, symbol: str, holds: Callable[[int, int], bool]) -> Any:
         if not isinstance(other, (int, float, Size)):
             return NotImplemented
-        if isinstance(other, Size) and other.polynomial == self.polynomial:
-            return holds(0, 0)
-        answer = holds(self.hint, other.hint if isinstance(other, Size) else other)  # type: ignore[arg-type]
-        condition = f"{text(self)} {symbol} {text(other) if isinstance(other, Size) else other!r}"
+        difference = self - other if isinstance(other, Size) else self
+        if isinstance(difference, int):
+            return holds(difference, 0)
+        answer = holds(self.hint, value(other))
+        condition = f"{text(self)} {symbol} {text(other) if isinstance(other, Size) else float(other) if isinstance(other, float) else other}"
         self.trace.guards.add(condition if answer else f"not {condition}")
         return answer
 
     def __eq__(self, other: object) -> Any:
-        if isinstance(other, (int, Size)) and _never_equal(self, other):
+        if type(other) is int and other < 2 and _long(self):
             return False
         return self._compare(other, "==", lambda a, b: a == b)
 
@@ -159,6 +169,11 @@ def variable(index: int, hint: int, trace: Tracer) -> Size:
     return Size((((index,), 1),), hint, trace)
 
 
+def axis(size: int | Size) -> int | Size:
+    """A size as that of an axis: a plain int if it is 0 or 1 in the call being traced, since those are part of the pattern."""
+    return size if not isinstance(size, Size) or _long(size) or size > 1 else size.fixed()
+
+
 def polynomial(size: int | Size) -> Polynomial:
     return size.polynomial if isinstance(size, Size) else _constant(size)
 
@@ -182,7 +197,7 @@ def text(size: Any, name: Callable[[int], str] = "s{}".format) -> str:
             factors.insert(0, str(coefficient))
         terms.append("*".join(factors))
     source = " + ".join(terms) or "0"
-    return source if len(terms) < 2 else f"({source})"
+    return f"({source})" if "*" in source or len(terms) > 1 else source
 
 
 def evaluator(sizes: list[int | Size]) -> Callable[[tuple[int, ...]], tuple[int, ...]]:
@@ -237,6 +252,6 @@ def _exact(p: Polynomial, q: Polynomial) -> Polynomial | None:
     return _sorted(quotient)
 
 
-def _never_equal(a: Size, b: int | Size) -> bool:
-    """Whether a product of variables, each of which is at least 2, is compared with 0 or 1: no guard is needed."""
-    return b in (0, 1) if type(b) is int and len(a.polynomial) == 1 and a.polynomial[0][1] > 0 else False
+def _long(size: Size) -> bool:
+    """Whether a size is at least 2 for all calls, as its variables are: no guard is needed."""
+    return all(coefficient > 0 for _, coefficient in size.polynomial) and any(variables for variables, _ in size.polynomial)

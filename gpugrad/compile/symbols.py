@@ -10,23 +10,33 @@ what it is compared with is noted as a guard.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
+from gpugrad.arrays.devices import creating_on
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile.graph import FLOAT64, Graph, Node, Shape, number
 from gpugrad.compile.sizes import Guards, Size, text, value
 from gpugrad.debug import caller
 from gpugrad.errors import TracingError, UntraceableError
+from gpugrad.modes import debug, random_log, random_states
 
 LIMIT = 50_000
 """Ops in one trace: far above what a function of reasonable size has, so that an endless loop ends with an error."""
 
 KINDS = "biuf"  # of NumPy dtypes that kernels compute with
+
+
+class Draw(NamedTuple):
+    """What a traced function draws from a random generator: for how many numbers, and how each call gets it."""
+
+    node: Node
+    numbers: int | Size
+    make: Callable[[int], Any]
 
 
 class Trace:
@@ -36,8 +46,10 @@ class Trace:
         self.name = name
         self.graph = Graph()
         self.guards = Guards()
-        self.device = _Device(self)
+        self.device = Device(self)
         self.ops = 0
+        self.arguments = 0  # how many arrays the caller passes
+        self.draws: list[Draw] = []
         self.joint: Any = None  # of a function that is traced with its gradient: see ``gpugrad/fusion.py``
 
     def symbol(self, node: Node, hint: Any = None, number: bool = False) -> Symbol:
@@ -48,6 +60,15 @@ class Trace:
                 "count depends on the data? Leave it outside of the fused function, or give it a fixed count"
             )
         return Symbol(self, node, hint, number)
+
+    def draw(self, numbers: int | Size, make: Callable[[int], Any]) -> Symbol:
+        """An array that ``make(numbers)`` makes anew for each call, the state of a random generator: an argument nobody passes."""
+        if self.joint is not None:
+            raise self.fail("random numbers were drawn in a backward pass", "draw them in the forward pass")
+        number = self.arguments + len(self.draws)
+        node = self.graph.node("input", (), (number, True), dtype=numpy.dtype("uint64"), shape=(6,))
+        self.draws.append(Draw(node, numbers, make))
+        return self.symbol(node)
 
     def number(self, op: str, x: Any, y: Any) -> Any:
         """``op(x, y)`` of numbers and sizes, at least one of which is known only at run time: a number."""
@@ -62,6 +83,12 @@ class Trace:
         self.guards.add(f"{'' if answer else 'not '}numpy.{op}({', '.join(sources)})")
         return answer
 
+    def fix(self, x: Symbol) -> float:
+        """The value of a number in the call being traced, noting that it must stay so."""
+        value = float(x.hint)
+        self.guards.add(f"float({_source(x.node)}).hex() == {value.hex()!r}")  # tells -0.0 from 0.0; nan is nan
+        return value
+
     def _number_node(self, x: Any) -> Node:
         if isinstance(x, Symbol):
             return x.node
@@ -74,8 +101,10 @@ class Trace:
         return TracingError(f"{self.name}: {what} at {caller()}; {advice}")
 
 
-class _Device:
+class Device:
     """The device of Symbols: that of the arguments, whatever it will be."""
+
+    namespace: Any  # in which creation functions are looked up: namespace.py sets it
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -95,11 +124,15 @@ def current_trace() -> Trace | None:
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
     """Make `trace` the current one. What only NumPy could do raises TracingError inside."""
+    log, states = random_log.set(None), random_states.set(None)  # those around the trace are for the calls of what is traced
     token = _current.set(trace)
     try:
-        yield trace
+        with creating_on(trace.device), debug(False):  # there are no elements to look at
+            yield trace
     finally:
         _current.reset(token)
+        random_states.reset(states)
+        random_log.reset(log)
 
 
 class Symbol:
@@ -136,7 +169,7 @@ class Symbol:
         return total
 
     @property
-    def device(self) -> _Device:
+    def device(self) -> Device:
         return self.trace.device
 
     def __repr__(self) -> str:
@@ -148,14 +181,17 @@ class Symbol:
         if self.is_number:
             return self.trace.decide("not_equal", self, 0.0)
         raise self.trace.fail(
-            "the flow of the program depends on an array's elements", "use gg.where, or leave the branch outside of the fused function"
+            "the flow of the program depends on an array's elements",
+            "use gg.where, or leave the branch outside of the fused function",
         )
 
     def _value(self, what: str) -> Any:
-        if self.is_number:  # its present value, which must then stay so
-            self.trace.decide("equal", self, self.hint)
-            return self.hint
-        raise self.trace.fail(f"{what} of an array was asked", "inside a fused function arrays have no elements yet")
+        if self.is_number:
+            return self.trace.fix(self)
+        raise self.trace.fail(
+            f"{what} of an array was asked",
+            "a fused function is traced with arrays that have no elements yet; use gg.where instead of a branch, or leave this outside",
+        )
 
     def item(self) -> Any:
         return self._value("item()")
@@ -167,6 +203,8 @@ class Symbol:
         return int(self._value("int()"))
 
     def __index__(self) -> int:
+        if self.is_number:
+            raise TypeError("'float' object cannot be interpreted as an integer")
         return int(self._value("an index"))
 
     def __float__(self) -> float:
@@ -217,6 +255,6 @@ def _source(node: Node) -> str:
 
 def check_dtype(dtype: DType) -> DType:
     """The dtype. Raises UntraceableError if kernels cannot compute with it."""
-    if dtype.kind not in KINDS or dtype.itemsize > 8 or not dtype.isnative:
+    if not ((dtype.kind in KINDS and dtype.itemsize <= 8 and dtype.isnative) or dtype.name == "bfloat16"):
         raise UntraceableError(f"kernels compute with booleans, integers and real floating-point numbers, not with {dtype}")
     return dtype

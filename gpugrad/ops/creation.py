@@ -22,6 +22,8 @@ Shape = int | tuple[int, ...]
 def _create(name: str, *arguments: Any, device: DeviceLike | None, dtype: Any, **options: Any) -> Tensor:
     """A Tensor from the function `name` of NumPy or CuPy, on `device`."""
     where = parse(device)
+    if hasattr(where, "namespace"):
+        return Tensor(getattr(where.namespace, name)(*arguments, dtype=dtype, device=where, **options))
     if not isinstance(where, Device):
         raise DeviceError(
             f"{name}: device is {where!r}, expected 'cpu', 'cuda' or 'cuda:N'; for other libraries' arrays use the _like functions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -310,7 +310,7 @@ def unstack(x: A, /, *, axis: int = 0) -> tuple[A, ...]:
     if parent is None or not flags() & 1:
         return tuple(Tensor(part) for part in parts)  # type: ignore[misc]
 
-    def pull(gradients: list[Any], create_graph: bool) -> list[tuple[Node, Any]]:
+    def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
         present = next(g for g in gradients if g is not None)
         return [(parent, stack([zeros_like(present) if g is None else g for g in gradients], axis=axis))]
 

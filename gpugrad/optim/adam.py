@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from gpugrad.arrays.kernels import Kernels
-from gpugrad.ops.elementwise import maximum
-from gpugrad.optim.optimizer import Optimizer, Parameters, in_place
+from gpugrad.ops.elementwise import maximum, sqrt
+from gpugrad.optim.optimizer import Optimizer, Parameters, update_kernels
 
 
 def adam(
@@ -39,7 +38,7 @@ def adam(
     state: tuple[Any, ...] = (exp_avg, exp_avg_sq)
     if max_exp_avg_sq is not None:
         state += (maximum(max_exp_avg_sq, exp_avg_sq),)
-    return p - step_size * exp_avg / (state[-1] ** 0.5 / correction2_sqrt + eps), *state
+    return p - step_size * exp_avg / (sqrt(state[-1]) / correction2_sqrt + eps), *state
 
 
 class Adam(Optimizer):
@@ -56,7 +55,7 @@ class Adam(Optimizer):
     Raises ValueError for a negative lr, eps or weight_decay, and for betas outside [0, 1).
     """
 
-    kernels = Kernels("adam", in_place(adam), standard=False)
+    kernels = update_kernels("adam", adam)
 
     def __init__(
         self,

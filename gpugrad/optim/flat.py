@@ -22,11 +22,12 @@ from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import copy
 from gpugrad.tape import Tensor
 
-# On the CPU an update goes through memory in pieces that stay in the cache with their gradient and state: 512 KiB of float32.
-_CPU_PIECE = 1 << 17
+# On the CPU the gradients of small parameters are joined for one update, which costs a copy; larger ones are updated where they
+# are, for a call each. On a GPU a launch costs more than to copy all gradients.
+_JOINED = 1 << 14
 
-Piece = tuple[slice, tuple[int, ...], slice]
-"""A stretch of the buffer, the parameters that it holds, and which part of the parameter if it is only one."""
+Piece = tuple[slice, tuple[int, ...]]
+"""A stretch of the buffer and the parameters that it holds."""
 
 
 class FlatBuffer:
@@ -80,14 +81,11 @@ class FlatBuffer:
         """(parameters, gradients, state arrays) as flat pieces that cover the chosen parameters, which all have gradients."""
         key = tuple(chosen)
         if key not in self._pieces:
-            limit = _CPU_PIECE if isinstance(self.data, numpy.ndarray) else self.starts[-1]
+            limit = _JOINED if isinstance(self.data, numpy.ndarray) else self.starts[-1]
             self._pieces[key] = list(_pieces(key, self.starts, limit))
-        gradients = {i: _flat(self.parameters[i].grad) for i in chosen}
-        for where, members, part in self._pieces[key]:
-            if len(members) == 1:
-                gradient = gradients[members[0]][part]
-            else:
-                gradient = concat([gradients[i] for i in members])
+        for where, members in self._pieces[key]:
+            gradients = [_flat(self.parameters[i].grad) for i in members]
+            gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
             yield self.data[where], gradient, [array[where] for array in self.state.values()]
 
 
@@ -98,22 +96,16 @@ def _flat(gradient: Tensor | None) -> Any:
 
 
 def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[Piece]:
-    """Cover the chosen parameters with stretches of at most `limit` elements: small neighbours together, large ones cut."""
+    """Cover the chosen parameters with stretches: neighbours together as long as they have at most `limit` elements."""
     together: list[int] = []
     for i in chosen:
         fits = together and together[-1] == i - 1 and starts[i + 1] - starts[together[0]] <= limit
         if together and not fits:
-            yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together), slice(None)
+            yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together)
             together = []
-        size = starts[i + 1] - starts[i]
-        if size <= limit:
-            together.append(i)
-            continue
-        for a in range(0, size, limit):
-            b = min(a + limit, size)
-            yield slice(starts[i] + a, starts[i] + b), (i,), slice(a, b)
+        together.append(i)
     if together:
-        yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together), slice(None)
+        yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together)
 
 
 def buffer_key(parameter: Tensor) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernel, Kernels
+from gpugrad.compile.accelerate import accelerated
 from gpugrad.errors import DTypeError, GraphError, ShapeError
 from gpugrad.modes import enable_grad
 from gpugrad.ops.conversion import asarray
@@ -20,14 +21,22 @@ from gpugrad.tape import Leaf, Tensor
 Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 
-def in_place(definition: Callable[..., tuple[Any, ...]]) -> Kernel:
-    """A kernel that writes what `definition` returns, the new parameters and states, over the old ones."""
+def update_kernels(name: str, definition: Callable[..., tuple[Any, ...]]) -> Kernels:
+    """Kernels that write what `definition` returns, the new parameters and states, over the old ones.
 
-    def kernel(p: Any, g: Any, *state: Any, **options: Any) -> None:
-        for old, new in zip((p, *state), definition(p, g, *state, **options), strict=True):
+    ``definition(p, g, *state, **numbers)`` returns ``(p, *state)``. On NumPy and CuPy one kernel, derived from it, does it all
+    in one pass over memory.
+    """
+
+    def update(p: Any, g: Any, *state: Any, **numbers: Any) -> None:
+        for old, new in zip((p, *state), definition(p, g, *state, **numbers), strict=True):
             old[...] = new
 
-    return kernel
+    def derived(otherwise: Kernel) -> Kernel:
+        into = {0: 0} | {k: k + 1 for k in range(1, 9)}  # the gradient, argument 1, is only read
+        return accelerated(definition, name, otherwise, smallest=0, into=into)
+
+    return Kernels(name, update, False, derived)
 
 
 class Optimizer:

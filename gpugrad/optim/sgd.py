@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gpugrad.arrays.kernels import Kernels
-from gpugrad.optim.optimizer import Optimizer, Parameters, in_place
+from gpugrad.optim.optimizer import Optimizer, Parameters, update_kernels
 
 
 def sgd(
@@ -40,7 +39,7 @@ class SGD(Optimizer):
     Raises ValueError for negative options, and for nesterov without momentum or with dampening.
     """
 
-    kernels = Kernels("sgd", in_place(sgd), standard=False)
+    kernels = update_kernels("sgd", sgd)
 
     def __init__(
         self,

@@ -8,11 +8,27 @@ from cases import (
     elementwise,
     functional,
     indexing,
+    random_bits,
     reduction,
     searching,
     shape,
+    special,
     transfer,
 )
 
-FILES = (contraction, creation, dtypes, einsum, elementwise, functional, indexing, reduction, searching, shape, transfer)
+FILES = (
+    contraction,
+    creation,
+    dtypes,
+    einsum,
+    elementwise,
+    functional,
+    indexing,
+    random_bits,
+    reduction,
+    searching,
+    shape,
+    special,
+    transfer,
+)
 CASES = [case for file in FILES for case in file.CASES]

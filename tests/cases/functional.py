@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
@@ -72,6 +73,27 @@ def _dropout_reference(x: Any, p: float, training: bool = True) -> Any:
     return x * kept * (1 / (1 - p) if p < 1 else 0.0)
 
 
+def _gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate == "tanh":
+        return (0.5 * x * (1 + numpy.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))).astype(x.dtype)
+    return x * scipy.special.ndtr(x)
+
+
+def _last(normalized_shape: Any) -> tuple[int, ...]:
+    return tuple(range(-(1 if isinstance(normalized_shape, int) else len(normalized_shape)), 0))
+
+
+def _layer_norm(x: Any, normalized_shape: Any, weight: Any = 1, bias: Any = 0, eps: float = 1e-5) -> Any:
+    centred = x - x.mean(axis=_last(normalized_shape), keepdims=True)
+    out = centred / numpy.sqrt((centred**2).mean(axis=_last(normalized_shape), keepdims=True) + eps)
+    return out * (1 if weight is None else weight) + (0 if bias is None else bias)
+
+
+def _rms_norm(x: Any, normalized_shape: Any, weight: Any = 1, eps: float | None = None) -> Any:
+    eps = numpy.finfo(x.dtype).eps if eps is None else eps
+    return x / numpy.sqrt((x**2).mean(axis=_last(normalized_shape), keepdims=True) + eps) * weight
+
+
 def _mse(x: Any, y: Any, reduction: str = "mean") -> Any:
     return {"mean": numpy.mean, "sum": numpy.sum, "none": lambda a: a}[reduction]((x - y) ** 2)
 
@@ -86,6 +108,36 @@ CASES = [
         lambda g, y: g * (y > 0),
     ),
     Case("sigmoid", [call(real(3, 4)), call(real()), call(given([-800.0, -30.0, 0.25, 30.0, 800.0]))], scipy.special.expit, order=3),
+    Case(
+        "gelu",
+        [call(real(3, 4)), call(real()), call(real(0, 2)), call(real(3, 4), "tanh"), call(real(), approximate="tanh"),
+         call(given([-40.0, -8.0, -1.0, 0.0, 8.0, 40.0])), call(given([-40.0, -6.0, -1.0, 0.0, 8.0, 40.0]), "tanh")],
+        _gelu,
+        order=3,
+    ),
+    Case(
+        "silu",
+        [call(real(3, 4)), call(real()), call(real(0, 2)), call(given([-800.0, -30.0, 0.25, 30.0, 800.0]))],
+        lambda x: x * scipy.special.expit(x),
+        order=3,
+    ),
+    Case(
+        "layer_norm",
+        [
+            call(real(3, 4), 4), call(real(3, 4), (4,), positive(4)), call(real(3, 4), 4, positive(4), real(4)),
+            call(real(3, 4), 4, None, real(4), eps=0.1), call(real(2, 3, 4), (3, 4), positive(3, 4), real(3, 4)), call(real(4), 4, positive(4)),
+            call(real(0, 4), 4, positive(4), real(4)), call(real(2, 0, 2, 3), [2, 3], positive(2, 3)),
+        ],
+        _layer_norm,
+    ),
+    Case(
+        "rms_norm",
+        [
+            call(real(3, 4), 4), call(real(3, 4), (4,), positive(4)), call(real(2, 3, 4), (3, 4), positive(3, 4), 0.1),
+            call(real(4), [4], eps=1e-3), call(real(0, 4), 4, positive(4)),
+        ],
+        _rms_norm,
+    ),
     Case(
         "linear",
         [
@@ -152,6 +204,17 @@ CASES = [
             call(real(4, 5), KEPT_LABELS, ignore_index=0, reduction="sum"), call(real(3, 5, 2), SPATIAL_LABELS), call(real(5), given(1)),
         ],
         _nll,
+    ),
+    Case(
+        "picked",
+        [call(real(3, 4), given([1, 3, 0])), call(real(0, 4), given([], "int64")), call(real(3, 1), given([0, 0, 0]))],
+        lambda x, labels: x[numpy.arange(len(x)), labels],
+    ),
+    Case(
+        "mse",
+        [call(real(3, 4), real(3, 4), reduction="mean"), call(real(3), real(3), reduction="sum"), call(real(0), real(0), reduction="sum"),
+         call(real(3, 2), real(3, 2), reduction="none"), call(real(), real(), reduction="mean")],
+        _mse,
     ),
     Case(
         "mse_loss",

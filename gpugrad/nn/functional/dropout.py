@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import array_namespace
+import numpy
 
 from gpugrad import random
-from gpugrad.arrays.devices import Device, device_of
 from gpugrad.families import A, composite, fused
 from gpugrad.ops.dtypes import astype
+from gpugrad.ops.random_bits import bernoulli_mask, bernoulli_threshold, random_state
 from gpugrad.tape import raw
 
 
-@fused(elementwise=True, x=lambda g, mask, scale: _dropout(g, mask, scale), mask=None)  # linear: the rule is the op again
-def _dropout(x: Any, mask: Any, /, scale: float) -> Any:
-    # The mask is kept for the backward pass as booleans, a quarter of the memory of what it multiplies.
-    return x * astype(mask, x.dtype) * scale
-
-
-def _mask(array: Any, p: float) -> Any:
-    """Booleans in the shape and on the device of a raw array, each True with probability 1 - p."""
-    device = device_of(array)
-    shape = tuple(array.shape)
-    if isinstance(device, Device):
-        return random.bernoulli(shape, 1 - p, device=device).array
-    # Another library's array: draw on the CPU, the same numbers, and hand them over.
-    return array_namespace(array).asarray(random.bernoulli(shape, 1 - p, device="cpu").array, device=device)
+# Linear: the rule is the op again, with the mask computed again. The backward pass needs the state, 48 bytes, and no array.
+@fused(elementwise=True, x=lambda g, state, threshold, width, scale: _dropout(g, state, threshold, width, scale))
+def _dropout(x: Any, state: Any, threshold: float, width: int, scale: float, /) -> Any:
+    return x * astype(bernoulli_mask(x, state, threshold, width), x.dtype) * scale
 
 
 @composite
@@ -34,15 +24,24 @@ def dropout(input: A, p: float = 0.5, training: bool = True) -> A:
     """Each element is 0 with probability `p`, else x / (1 - p), so that its mean stays x. x itself unless `training`.
 
     Shapes and dtypes: any floating, and the result has the same. Draws from gpugrad's default random generator on the device
-    of x: ``gg.manual_seed`` repeats it, and inside ``gg.checkpoint`` the same elements are dropped when it is computed again.
-    Raises ValueError for p outside [0, 1].
+    of x, the numbers of ``gg.random.bernoulli(x.shape, 1 - p)``: ``gg.manual_seed`` repeats it, and inside ``gg.checkpoint`` the
+    same elements are dropped when it is computed again. What was dropped is not kept for the backward pass but computed again.
+    Inside ``gg.fuse`` every call draws anew. Raises ValueError for p outside [0, 1].
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
     """
     check_probability(p)
     if not training or p == 0:
         return input
+    keep: Any = 1 - raw(p)
+    if isinstance(keep, (int, numpy.generic, numpy.ndarray)):
+        keep = float(keep)
+    # Of a p too small for 1 - p nothing is dropped, but numbers are drawn as ever.
+    threshold, width = bernoulli_threshold(keep) if keep < 1 else (0.0, 64)
+    state = random_state(raw(input), random.default_generator.take, width)
+    if keep == 1:
+        return input
     # p = 1 drops everything: the scale then multiplies zeros only, and any finite number will do.
-    out: A = _dropout(input, _mask(raw(input), p), 1 / (1 - p) if p < 1 else 0.0)
+    out: A = _dropout(input, state, threshold, width, 1 / keep if keep > 0 else 0.0)
     return out
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, device_of
-from gpugrad.arrays.dtypes import float32, int64, is_inexact, numpy_dtype
+from gpugrad.arrays.dtypes import int64, numpy_dtype
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
+from gpugrad.fusion import derived
+from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
 from gpugrad.ops.creation import ones_like
 from gpugrad.ops.dtypes import astype
@@ -23,21 +25,14 @@ from gpugrad.tape import raw
 # Where one operand may be a raw array and the other a Tensor, functions stand in place of operators: an array library's operator
 # may refuse a Tensor before the Tensor is asked.
 
-# Sums and counts, for which 16 bits are too few: float16 ends at 65504 --------------------------------------------------
-
-
-def _wide(x: Any) -> Any:
-    """x in a dtype that it can be summed in: float32 instead of a floating one of 16 bits."""
-    return astype(x, float32) if is_inexact(x.dtype) and numpy_dtype(x.dtype).itemsize == 2 else x
-
 
 def _reduced(losses: Any, reduction: str, counts: Any = None) -> Any:
     """The losses, their sum, or their mean: over all, or over as many as `counts` sums up to."""
     if reduction == "none":
         return losses
-    wide = _wide(losses)
-    out = sum(wide) if reduction == "sum" else mean(wide) if counts is None else divide(sum(wide), sum(_wide(counts)))
-    return out if wide is losses else astype(out, losses.dtype)
+    terms = wide(losses)
+    out = sum(terms) if reduction == "sum" else mean(terms) if counts is None else divide(sum(terms), sum(wide(counts)))
+    return narrow(out, losses)
 
 
 # From log-probabilities (N, C) and labels (N,): written in ops, differentiable in all but the labels --------------------
@@ -50,11 +45,24 @@ def _labels(target: Any, classes: int, ignore_index: int) -> tuple[Any, Any, Any
     return kept, where(logical_and(kept, target < classes), target, 0), bad
 
 
+def _hot(labels: Any, classes: int) -> Any:
+    """Booleans (N, classes), True at the labels."""
+    labels = raw(labels)
+    numbers = array_namespace(labels).arange(classes, device=getattr(labels, "device", None))
+    return expand_dims(labels, 1) == numbers
+
+
+# Not take_along_axis alone, whose rule adds up in memory: of a row just one element is taken, so its gradient is elementwise.
+@fused(compiles=False, x=lambda g, labels, x_shape: where(_hot(labels, x_shape[1]), expand_dims(g, 1), 0), labels=None)
+def _picked(x: Any, labels: Any, /) -> Any:
+    return take_along_axis(x, expand_dims(labels, 1), axis=1)[:, 0]
+
+
 def _nll(logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float = 0.0) -> Any:
     """The loss of nll_loss; with label smoothing, that of cross_entropy."""
     classes = logp.shape[1]
     kept, safe, bad = _labels(target, classes, ignore_index)
-    losses = -take_along_axis(logp, expand_dims(safe, 1), axis=1)[:, 0]
+    losses = -_picked(logp, safe)
     counts = astype(kept, logp.dtype)
     if weight is not None:
         counts = multiply(counts, take(weight, safe, axis=0))
@@ -65,6 +73,17 @@ def _nll(logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduc
     return _reduced(where(bad, math.nan, where(kept, losses, 0)), reduction, counts)
 
 
+_nll_loss = derived(_nll)
+
+
+@derived
+def _weighted_cross_entropy(
+    x: Any, target: Any, weight: Any, *, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    logp = log_softmax(x, 1)
+    return _nll(logp, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+
+
 # cross_entropy of labels without weights, as one op ----------------------------------------------------------------------
 
 
@@ -72,7 +91,7 @@ def _scale(gradient: Any, x: Any, target: Any, ignore_index: int, reduction: str
     """How much each row of softmax(x) - labels counts in the gradient: a column."""
     kept, _, bad = _labels(target, x.shape[1], ignore_index)
     if reduction == "mean":
-        gradient = gradient / sum(_wide(astype(kept, x.dtype)))
+        gradient = gradient / sum(wide(astype(kept, x.dtype)))
     return expand_dims(where(bad, math.nan, where(kept, gradient, 0)), 1)
 
 
@@ -93,10 +112,7 @@ def _cross_entropy_gradient(
 ) -> Any:
     """gradient * (softmax(x) - smoothed one-hot labels), zero for ignored labels; `gradient` is () or (N,)."""
     classes = x.shape[1]
-    labels = raw(target)
-    numbers = array_namespace(labels).arange(classes, device=getattr(labels, "device", None))
-    hot = astype(expand_dims(labels, 1) == numbers, x.dtype)
-    expected = hot * (1 - label_smoothing) + label_smoothing / classes
+    expected = astype(_hot(target, classes), x.dtype) * (1 - label_smoothing) + label_smoothing / classes
     return astype((softmax(x, 1) - expected) * _scale(gradient, x, target, ignore_index, reduction), x.dtype, copy=False)
 
 
@@ -146,15 +162,19 @@ def cross_entropy(
     input = floating(input, None, "cross_entropy")
     _check_weight(weight, input, "cross_entropy")
     if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
-        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    x, labels, shape = _rows(input, target, reduction, ignore_index, "cross_entropy")
+        shape = tuple(input.shape)
+        axis = 0 if len(shape) == 1 else 1
+        if reduction == "mean" and 0 in shape[:axis] + shape[axis + 1 :]:
+            raise ShapeError(_empty("cross_entropy", shape))
+        return _soft_cross_entropy(input, target, weight, axis=axis, reduction=reduction, label_smoothing=label_smoothing)
+    x, labels, losses_shape = _rows(input, target, reduction, ignore_index, "cross_entropy")
     if weight is None:
         out = _cross_entropy(x, labels, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
     else:
-        out = _nll(
-            log_softmax(x, 1), labels, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        out = _weighted_cross_entropy(
+            x, labels, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )
-    return out if shape is None else reshape(out, shape)
+    return out if losses_shape is None else reshape(out, losses_shape)
 
 
 @composite
@@ -168,7 +188,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     input = floating(input, None, "nll_loss")
     _check_weight(weight, input, "nll_loss")
     x, labels, shape = _rows(input, target, reduction, ignore_index, "nll_loss")
-    out = _nll(x, labels, weight, ignore_index=ignore_index, reduction=reduction)
+    out = _nll_loss(x, labels, weight, ignore_index=ignore_index, reduction=reduction)
     return out if shape is None else reshape(out, shape)
 
 
@@ -191,22 +211,33 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
         raise ShapeError(
             f"mse_loss: the input of shape {shape} is empty and has no mean; skip empty batches, or use reduction='sum'"
         )
-    return _reduced(square(subtract(input, target)), reduction)
+    return _mse(input, target, reduction=reduction)
 
 
-def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
+def _mse_rule(g: Any, input: Any, target: Any, reduction: str) -> Any:
+    difference = subtract(input, target)
+    twice = wide(difference) * 2
+    g = wide(g) / math.prod(difference.shape) if reduction == "mean" else wide(g)
+    return narrow(g * twice, difference)
+
+
+# With a rule, since what it needs are the operands: nothing else is kept.
+@fused(input=_mse_rule, target=lambda g, input, target, reduction: -_mse_rule(g, input, target, reduction))
+def _mse(input: Any, target: Any, /, *, reduction: str) -> Any:
+    difference = subtract(input, target)
+    return narrow(_reduced(square(wide(difference)), reduction), difference)
+
+
+@derived
+def _soft_cross_entropy(input: Any, target: Any, weight: Any, *, axis: int, reduction: str, label_smoothing: float) -> Any:
     """The cross-entropy with probabilities for targets."""
-    shape = tuple(input.shape)
-    axis = 0 if len(shape) == 1 else 1
+    shape = input.shape
     classes = shape[axis]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
         target = multiply(target, reshape(weight, (classes,) + (1,) * (len(shape) - axis - 1)))
-    losses = -sum(multiply(log_softmax(input, axis), target), axis=axis)
-    if reduction == "mean" and 0 in losses.shape:
-        raise ShapeError(_empty("cross_entropy", shape))
-    return _reduced(losses, reduction)
+    return _reduced(-sum(multiply(log_softmax(input, axis), target), axis=axis), reduction)
 
 
 def _rows(input: Any, target: Any, reduction: str, ignore_index: int, name: str) -> tuple[Any, Any, tuple[int, ...] | None]:

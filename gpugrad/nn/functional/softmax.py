@@ -26,7 +26,7 @@ def log_softmax_vjp(g: Any, out: Any, dim: int) -> Any:
 @fused(x=softmax_vjp)
 def _softmax(x: Any, /, dim: int) -> Any:
     e = exp(x - max(x, axis=dim, keepdims=True))
-    return e / sum(e, axis=dim, keepdims=True)
+    return e * (1 / sum(e, axis=dim, keepdims=True))  # the sum is at least 1: one division for each row
 
 
 @fused(x=log_softmax_vjp)

@@ -1,0 +1,55 @@
+"""A case in a process of its own, with its own number of threads for every library.
+
+XLA and OpenBLAS take theirs when they load. So what is compared on one thread, or on one and on two, runs apart from the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import machine, report
+from benchmarks.method import Row
+
+_OWN = ("NPROC", "GPUGRAD_NUM_THREADS")
+"""Variables for the number of threads beside those of machine.py: what XLA calls the number of processors, and gpugrad's."""
+
+
+def apart(module: str, rounds: int, threads: Sequence[int]) -> list[Row]:
+    """The rows of ``benchmarks.cases.<module>.rows(rounds)`` for each of these numbers of threads, with that number in `work`."""
+    found = []
+    for count in threads:
+        for row in _run(module, rounds, count):
+            work = f"{row.work}, {count} thread{'s' if count > 1 else ''}"
+            found.append(Row(row.case, work, row.unit, row.figures, row.comparisons, row.void, row.note))
+    return found
+
+
+def _run(module: str, rounds: int, threads: int) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "rows.json")
+        command = [sys.executable, "-m", __name__, module, str(rounds), str(threads), str(file)]
+        environment = {**os.environ, **dict.fromkeys(_OWN, str(threads))}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=machine.ROOT, env=environment, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"the process ended with code {done.returncode}"])[-1]
+            return [Row(module, module, void=last)]
+        return [report.from_dict(row) for row in json.loads(file.read_text())]
+
+
+def main(arguments: list[str]) -> None:
+    """Write the rows of a case to a file."""
+    module, rounds, threads, file = arguments
+    machine.with_threads(int(threads), "benchmarks.cases.apart", arguments)
+    rows = importlib.import_module(f"benchmarks.cases.{module}").rows(int(rounds))
+    Path(file).write_text(json.dumps([report.as_dict(row) for row in rows]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

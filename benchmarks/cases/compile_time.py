@@ -1,0 +1,117 @@
+"""compile: what the first use of a kernel costs, with an empty cache and, in the next process, with a full one.
+
+Each process has `import gpugrad` behind it. The first kernel of all has the launcher built, too, or loaded: that is a row of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.machine import ROOT
+from benchmarks.method import Comparison, Row, Spread, not_run
+
+LIMIT = 0.5
+"""Seconds for each kernel, with an empty cache."""
+
+FIRST = "x + y: the first kernel, and the launcher"
+
+
+def run(device: str, rounds: int) -> list[Row]:
+    """A process with an empty cache and one with what that has left there, a fifth of the rounds."""
+    if device != "cpu":
+        return [not_run("compile", "it measures the C compiler; run it with --device cpu")]
+    empty: list[dict[str, float]] = []
+    full: list[dict[str, float]] = []
+    for _ in range(max(3, rounds // 5)):
+        with tempfile.TemporaryDirectory() as folder:
+            for found in (empty, full):
+                done = _process(folder)
+                if done.returncode:
+                    last = (done.stderr.strip().splitlines() or [f"the process ended with code {done.returncode}"])[-1]
+                    return [Row("compile", "first results", void=last)]
+                found.append(json.loads(done.stdout.splitlines()[-1]))
+    rows = [
+        Row(
+            "compile",
+            name,
+            "ms",
+            {label: Spread.of([seconds[name] * 1e3 for seconds in found]) for label, found in _columns(empty, full)},
+        )
+        for name in empty[0]
+    ]
+    rows[0] = Row("compile", FIRST, "ms", rows[0].figures, note="once per user, then once per process")
+    kernels = [name for name in empty[0] if name != FIRST]
+    figures = {label: Spread.of([_median(found, name) * 1e3 for name in kernels]) for label, found in _columns(empty, full)}
+    slowest = Spread.of([max(seconds[name] for name in kernels) for seconds in empty])
+    comparison = Comparison("the slowest kernel, empty cache", slowest, LIMIT, "s")
+    return [*rows, Row("compile", f"all {len(kernels)} but the first", "ms", figures, [comparison])]
+
+
+def _columns(empty: list[dict[str, float]], full: list[dict[str, float]]) -> list[tuple[str, list[dict[str, float]]]]:
+    return [("empty cache", empty), ("full cache", full)]
+
+
+def _median(found: list[dict[str, float]], name: str) -> float:
+    return Spread.of([seconds[name] for seconds in found]).median
+
+
+def _process(folder: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GPUGRAD_CACHE_DIR": folder}
+    command = [sys.executable, "-m", "benchmarks.cases.compile_time"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+
+
+def main() -> None:
+    """Print the seconds of the first call of each kernel minus those of the second, as JSON."""
+    found = {}
+    for name, step in first_uses().items():
+        seconds = []
+        for _ in range(2):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+        found[name] = seconds[0] - seconds[1]
+    print(json.dumps(found))
+
+
+def first_uses() -> dict[str, Callable[[], Any]]:
+    """Functions whose first call needs new kernels, by their names."""
+    import numpy
+
+    import gpugrad as gg
+    from benchmarks.cases import black_scholes, fused_adam
+    from gpugrad.nn import functional
+
+    rng = numpy.random.default_rng(0)
+    x = rng.standard_normal((64, 128)).astype(numpy.float32)
+    w, b = x[:2]
+    arrays = [rng.standard_normal((2, 8192)).astype(numpy.float32)]
+    tensors = [gg.tensor(a, requires_grad=True) for a in (x, w, b)]
+    seed = gg.asarray(x)
+
+    def backward(function: Callable[..., Any], count: int = 1) -> Callable[[], Any]:
+        return lambda: function(*tensors[:count]).backward(seed)
+
+    return {
+        FIRST: functools.partial(gg.fuse(lambda x, y: x + y), x, x),
+        "softmax": lambda: functional.softmax(x, 1),
+        "softmax, forward and backward": backward(lambda x: functional.softmax(x, 1)),
+        "layer norm": lambda: functional.layer_norm(x, 128, w, b),
+        "layer norm, forward and backward": backward(lambda x, w, b: functional.layer_norm(x, 128, w, b), 3),
+        "GELU": lambda: functional.gelu(x),
+        "GELU, forward and backward": backward(functional.gelu),
+        "Adam": fused_adam.with_gpugrad(arrays),
+        "Black-Scholes and its 5 gradients": black_scholes.with_gpugrad(black_scholes.options(4096)),
+    }
+
+
+if __name__ == "__main__":
+    main()

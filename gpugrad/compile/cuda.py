@@ -1,0 +1,166 @@
+"""Kernels on CuPy arrays: CUDA C++, built by NVRTC, run on the current device and stream. Imported with the first CuPy array.
+
+CuPy keeps what was built, per process and on disk. A launch goes straight to the loaded function: what it takes beside the arrays
+was computed when the sizes were bound.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cupy
+
+from gpugrad.arrays import cupy as cupy_backend
+from gpugrad.arrays.dtypes import DType
+from gpugrad.compile import cuda_source, launches
+from gpugrad.compile.cuda_source import Function, Source
+from gpugrad.compile.graph import Node
+from gpugrad.compile.launches import Launch, Work
+from gpugrad.compile.schedule import Kernel
+from gpugrad.compile.sizes import evaluator
+from gpugrad.errors import UntraceableError
+
+OPTIONS = ("--std=c++17",)
+_NARROW = 2**30
+"""Elements of an array up to which places are computed in 32 bits, with room for a step beyond the end."""
+
+language = "cuda"
+empty = cupy.empty
+
+
+class Plan(NamedTuple):
+    """A launch of a function, ready but for the arrays and scalars."""
+
+    kernel: Any  # a cupy.RawKernel: its function on the current device is looked up by CuPy
+    grid: tuple[int, int]
+    block: tuple[int, int]
+    arrays: int
+    integers: tuple[int, ...]
+
+
+def generate(kernel: Kernel, name: str, stored: set[int], strided: set[int]) -> Source:
+    return cuda_source.generate(kernel, name, stored, strided)
+
+
+def launch(plan: Plan | None, *arguments: Any) -> None:
+    """Run a function on arrays, then scalars."""
+    if plan is not None:
+        kernel, grid, block, arrays, integers = plan
+        kernel.kernel(grid, block, arguments[:arrays] + integers + arguments[arrays:])
+
+
+def placed(run: Callable[..., Any]) -> Callable[..., Any]:
+    """`run`, on the device of its first argument: CuPy computes on its current device. On a machine with one GPU, `run`."""
+    if cupy.cuda.runtime.getDeviceCount() < 2:
+        return run
+
+    def on_device(first: Any, *rest: Any) -> Any:
+        with first.device:
+            return run(first, *rest)
+
+    return on_device
+
+
+class Library:
+    """The functions of one source, built for the current device. Places are of 32 bits until an array needs 64."""
+
+    def __init__(self, source: str, name: str) -> None:
+        self.source = source
+        self.launch: Callable[..., None] | None = launch
+        self._modules: dict[bool, Any] = {}
+        self._lock = threading.Lock()
+        self._module(False).compile()
+
+    def _module(self, wide: bool) -> Any:
+        with self._lock:
+            if wide not in self._modules:
+                code = cuda_source.translation_unit(self.source, wide)
+                self._modules[wide] = cupy.RawModule(code=code, options=OPTIONS)
+            return self._modules[wide]
+
+    def binder(self, function: Function) -> Callable[[tuple[int, ...], dict[int, tuple[int, ...]]], Plan | None]:
+        """A function from the values of the sizes and strides to a plan; to None if there is nothing to run."""
+        nodes = [a for a in function.arrays if isinstance(a, Node)]
+        evaluate = evaluator([n for node in nodes for n in node.shape])
+        launch_of = _launcher(function.work)
+        places = evaluator([function.work.rows, function.work.width])
+
+        def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> Plan | None:
+            found = launch_of(sizes)
+            integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
+            if function.final:
+                if found.parts == 1:
+                    return None
+                integers.append(found.parts)
+                found = launches.finish(math.prod(places(sizes)), found.parts)
+            kernel = self._module(_wide(nodes, evaluate(sizes), strides)).get_function(function.name)
+            return Plan(kernel, found.grid, found.block, len(function.arrays), tuple(integers))
+
+        return bind
+
+
+def _launcher(work: Work) -> Callable[[tuple[int, ...]], Launch]:
+    """A function from the values of the sizes to the launch."""
+    evaluate = evaluator([work.rows, work.width, work.extent])
+
+    def launch_of(sizes: tuple[int, ...]) -> Launch:
+        rows, width, extent = evaluate(sizes)
+        return launches.launch(work.form, rows, width, extent, work.vector, work.split)
+
+    return launch_of
+
+
+def _wide(nodes: list[Node], sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bool:
+    """Whether a place in one of the arrays may not fit 32 bits. `sizes` holds the axes of all, one after the other."""
+    start = 0
+    for node in nodes:
+        shape = sizes[start : start + len(node.shape)]
+        start += len(node.shape)
+        reach = sum((n - 1) * abs(s) for n, s in zip(shape, strides.get(node.number, ()), strict=False))
+        if max(math.prod(shape), reach) > _NARROW:
+            return True
+    return False
+
+
+def count(work: Work) -> Callable[[tuple[int, ...]], int]:
+    """A function from the values of the sizes to the number of parts: none if nothing is split."""
+    launch_of, places = _launcher(work), evaluator([work.rows, work.width])
+
+    def evaluated(sizes: tuple[int, ...]) -> int:
+        parts = launch_of(sizes).parts
+        return parts * math.prod(places(sizes)) if parts > 1 else 0
+
+    return evaluated
+
+
+def function(name: str) -> Callable[..., Any] | None:
+    """The CuPy function behind a call between kernels."""
+    return cupy_backend.kernel(name, True, None)  # type: ignore[arg-type]
+
+
+def contiguous(array: Any) -> bool:
+    return bool(array.flags.c_contiguous)
+
+
+def strides(array: Any) -> tuple[int, ...]:
+    """In elements. Raises UntraceableError for strides that are no whole number of elements."""
+    size = array.itemsize
+    if any(s % size for s in array.strides):
+        raise UntraceableError("an array's elements lie between those of others")
+    return tuple(s // size for s in array.strides)
+
+
+def supported(dtype: DType) -> bool:
+    return (dtype.kind in "biuf" and dtype.itemsize <= 8) or dtype.name == "bfloat16"
+
+
+def as_contiguous(array: Any) -> Any:
+    return array if array.flags.c_contiguous else cupy.ascontiguousarray(array)
+
+
+def uploaded(array: Any) -> Any:
+    """A NumPy array where kernels can read it."""
+    return cupy.asarray(array)  # through page-locked memory: nothing waits for the GPU

@@ -1,0 +1,5 @@
+"""gg.special: special functions, with SciPy's names (``scipy.special``)."""
+
+from gpugrad.ops.special import erf
+
+__all__ = ["erf"]

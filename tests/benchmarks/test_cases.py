@@ -1,0 +1,113 @@
+"""What the cases of benchmarks/ compare computes the same, and how rows of other processes come back. Nothing here measures time."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def checkout() -> Iterator[None]:
+    """The folder benchmarks/ is not installed, and tests/ on the path has one of the same name."""
+    sys.path.insert(0, str(ROOT))
+    yield
+    sys.path.remove(str(ROOT))
+
+
+@pytest.fixture
+def without_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch and JAX have tests of their own, and take seconds to import."""
+    for name in ("torch", "jax"):
+        monkeypatch.setattr(module("peers"), name, lambda device="cpu": None)
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.{name}")
+
+
+def test_the_cases_are_those_that_can_be_named() -> None:
+    assert tuple(module("cases").CASES) == module("run").NAMES
+
+
+@pytest.mark.parametrize("case", ["bandwidth"])
+def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
+    (row,) = module("cases").CASES[case]("cpu", 3)
+    assert not row.failed
+    assert row.note.startswith("not run: it needs a GPU")
+
+
+@pytest.mark.parametrize("case", ["call", "kernels", "adam", "options", "compile"])
+def test_what_compares_kernels_for_the_cpu_is_not_run_on_a_gpu(case: str) -> None:
+    (row,) = module("cases").CASES[case]("cuda", 3)
+    assert not row.failed
+    assert "not run" in row.note and "--device cpu" in row.note
+
+
+def measured_once(columns: list[Any], *, rounds: int) -> dict[str, list[float]]:
+    return {column.name: [1.0 + number] * rounds for number, column in enumerate(columns)}
+
+
+@pytest.mark.usefixtures("without_peers")
+@pytest.mark.parametrize("name", ["kernels", "fused_adam", "black_scholes"])
+def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyTorch and JAX: what is written by hand is right, and no row is void."""
+    case = module(f"cases.{name}")
+    if name != "kernels":
+        monkeypatch.setattr(case, "SIZE", 2000)
+    monkeypatch.setattr(module("cases.side_by_side"), "interleaved", measured_once)
+    rows = case.rows(3)
+    assert [row.void for row in rows] == [""] * len(rows)
+    assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
+
+
+def test_a_row_is_void_if_a_column_computes_something_else() -> None:
+    steps: dict[str, Callable[[], Any]] = {"a": lambda: np.ones(3), "b": lambda: np.asarray([1.0, 1.0, 1.1])}
+    row = module("cases.side_by_side").side_by_side("case", "work", steps, {}, rounds=1, tolerance=1e-3)
+    assert row.void.startswith("b gave 1.1 and a 1 as number 3 of 4")
+
+
+def test_numbers_are_elements_and_the_mean_of_every_array() -> None:
+    numbers = module("cases.side_by_side").numbers
+    assert numbers((np.asarray([1.0, 3.0]), [np.float32(2.0)])) == [1.0, 3.0, 2.0, 2.0, 2.0]
+    many = numbers(np.arange(1000.0))
+    assert len(many) == 17 and many[-1] == 499.5 and many[1] == 62.0
+
+
+def test_rows_of_another_process_come_back_with_their_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, apart = module("method"), module("cases.apart")
+    row = method.Row("case", "work", "ms", {"gpugrad": method.Spread(1.0, 0.9, 1.1)})
+    seen = []
+
+    def run(name: str, rounds: int, threads: int) -> list[Any]:
+        seen.append((name, rounds, threads))
+        return [row]
+
+    monkeypatch.setattr(apart, "_run", run)
+    found = apart.apart("kernels", 5, (1, 2))
+    assert [r.work for r in found] == ["work, 1 thread", "work, 2 threads"]
+    assert found[0].figures == row.figures
+    assert seen == [("kernels", 5, 1), ("kernels", 5, 2)]
+
+
+def test_a_case_that_fails_in_its_process_is_a_void_row() -> None:
+    (row,) = module("cases.apart").apart("no_such_case", 1, (1,))
+    assert row.failed
+    assert "no_such_case" in row.void
+
+
+def test_first_uses_all_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = module("cases.compile_time").first_uses()
+    assert next(iter(uses)) == module("cases.compile_time").FIRST
+    assert len(uses) == 9
+    for step in uses.values():
+        step()
