@@ -13,10 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MethodType, ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-import numpy
-
 from gpugrad.arrays.dtypes import is_inexact
-from gpugrad.compile.accelerate import SMALLEST
 from gpugrad.compile.compiled import Compiled, Traced, generated
 from gpugrad.compile.graph import BOOL, Graph, Node, describe
 from gpugrad.compile.partition import copied, kept
@@ -66,10 +63,10 @@ class fuse(Generic[P, R]):  # noqa: N801
     function itself raises, ShapeError for instance.
     """
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[P, R], *, name: str = "") -> None:
         functools.update_wrapper(self, function)
         self._function: Callable[..., Any] = function
-        self._name = getattr(function, "__name__", "fused")
+        self._name = name or getattr(function, "__name__", "fused")
         self._variants: dict[tuple[int, ...], _Constant | _Recording] = {}
         self._nested: dict[Any, fuse[..., Any]] = {}
         self._vjps: dict[Any, fuse[..., Any]] = {}
@@ -503,20 +500,3 @@ def _structure(tree: Any) -> Any:
     if isinstance(tree, (list, tuple)):
         return type(tree), tuple(map(_structure, tree))
     return None
-
-
-def derived(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of the library as one op, with a gradient derived from it. On small NumPy arrays it runs op by op.
-
-    The first argument decides; as :func:`fuse` otherwise.
-    """
-    fused: Callable[..., Any] = fuse(function)
-
-    @functools.wraps(function)
-    def derived_function(*args: P.args, **kwargs: P.kwargs) -> R:
-        array = raw(args[0])
-        small = isinstance(array, (numpy.ndarray, numpy.generic)) and array.size < SMALLEST
-        out: R = function(*args, **kwargs) if small else fused(*args, **kwargs)
-        return out
-
-    return derived_function

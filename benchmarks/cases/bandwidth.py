@@ -60,7 +60,7 @@ def rows(device: str, rounds: int, mib: int) -> list[Row]:
                 "copy": Spread.of([2 * x.nbytes / t / 1e9 for t in seconds["copy"]]),
             }
             fraction = Spread.of([1 / t for t in times]).median
-            note = f"{fraction:.2f} of the copy's bandwidth, {count} launch{'es' if count != 1 else ''}"
+            note = f"{work}: {fraction:.2f} of the copy's bandwidth, {count} launch{'es' if count != 1 else ''}"
             label = "gpugrad / copy of as many bytes"
             found.append(Row("bandwidth", work, "GB/s", rates, [Comparison(label, Spread.of(times), LIMIT)], note=note))
     return found
@@ -95,8 +95,9 @@ def _part(result: Any) -> list[float]:
 @contextlib.contextmanager
 def _counting() -> Iterator[list[Any]]:
     """A list that grows by one with each launch of a kernel that is compiled from here on."""
-    module = importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
-    launch, seen = module.launch, []
+    module: Any = importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
+    launch = module.launch
+    seen: list[Any] = []
 
     def counted(plan: Any, *arguments: Any) -> None:
         if plan is not None:

@@ -23,7 +23,7 @@ def run(device: str, rounds: int) -> list[Row]:
         return [not_run("call", "on a GPU the case bandwidth counts launches; run it with --device cpu")]
     rng = numpy.random.default_rng(0)
     x, y = (rng.uniform(0.5, 1.5, 4).astype(numpy.float32) for _ in range(2))
-    tensors = tuple(gg.tensor(a, requires_grad=True) for a in (x, y))
+    tensors = (gg.tensor(x, requires_grad=True), gg.tensor(y, requires_grad=True))
     fused = gg.fuse(_function)
     return [
         _row("compiled function of arrays", rounds, Compiled(_function), (x, y), LIMIT),

@@ -68,9 +68,9 @@ def _softmax(x: Any) -> Steps:
 
 def softmax(x: Any) -> Any:
     """NumPy's five passes: maximum, difference, exponential, sum, quotient."""
-    out = x - numpy.maximum.reduce(x, 1, None, None, True)
+    out = x - numpy.maximum.reduce(x, axis=1, keepdims=True)
     numpy.exp(out, out=out)
-    out /= numpy.add.reduce(out, 1, None, None, True)
+    out /= numpy.add.reduce(out, axis=1, keepdims=True)
     return out
 
 
@@ -78,7 +78,7 @@ def _softmax_gradient(x: Any, g: Any) -> Steps:
     def by_hand() -> Any:
         out = softmax(x)
         weighted = g * out
-        weighted -= out * numpy.add.reduce(weighted, 1, None, None, True)
+        weighted -= out * numpy.add.reduce(weighted, axis=1, keepdims=True)
         return weighted
 
     return _gradients([x], g, lambda a: functional.softmax(a, 1), lambda torch, a: torch.softmax(a, 1), {_NUMPY: by_hand})
@@ -100,7 +100,7 @@ def _layer_norm(x: Any, w: Any, b: Any) -> Steps:
 
 def layer_norm(x: Any, w: Any, b: Any) -> tuple[Any, Any, Any]:
     """The result, and for the gradient the normalized rows and what they were multiplied with."""
-    normal = x - numpy.add.reduce(x, 1, None, None, True) / x.shape[1]
+    normal = x - numpy.add.reduce(x, axis=1, keepdims=True) / x.shape[1]
     variance = numpy.einsum("ij,ij->i", normal, normal)[:, None] / x.shape[1]
     factor = 1 / numpy.sqrt(variance + numpy.float32(EPS))
     normal *= factor
@@ -118,7 +118,7 @@ def _layer_norm_gradient(x: Any, w: Any, b: Any, g: Any) -> Steps:
         of_b = numpy.add.reduce(g, 0)
         of_x = g * w
         inner = numpy.einsum("ij,ij->i", of_x, normal)[:, None] / n
-        of_x -= numpy.add.reduce(of_x, 1, None, None, True) / n
+        of_x -= numpy.add.reduce(of_x, axis=1, keepdims=True) / n
         normal *= inner
         of_x -= normal
         of_x *= factor

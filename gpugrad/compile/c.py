@@ -30,13 +30,13 @@ from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import Size, same, text
 from gpugrad.compile.stretches import stretched, vector_loop
 
-BLOCK = 4096
+BLOCK = 1024
 """Elements that are summed up in the vector lanes of float32, and of which a work item of a full reduction has a few."""
 
 LANES = 128
 """Columns side by side in a column kernel: some vectors, and a few cache lines of every row."""
 
-PART = 4 * BLOCK
+PART = 16 * BLOCK
 """Elements in a work item of a full reduction: fixed, so that results do not depend on the number of threads."""
 
 
@@ -119,7 +119,8 @@ class _Writer:
     ) -> tuple[str, Function]:
         """The function whose body has been written, with the declarations of what it uses."""
         emitter = self.emitter
-        written = {} if partial and not final else emitter.outputs
+        roots = self.kept_roots if final else self.full_roots if partial else self.kernel.roots
+        written = {root.number: emitter.outputs[root.number] for root in roots}
         lines = []
         arrays: list[Node | int] = []
 
@@ -207,9 +208,15 @@ class _Writer:
         return self._simd("j", "0", self.emitter.size(axes[-1].size), parent=scope, clauses=clauses)
 
     def _reduce_row(
-        self, group: list[Node], scope: Scope, axes: Sequence[Axis] | None = None, begin: str = "0", end: str = ""
+        self,
+        group: list[Node],
+        scope: Scope,
+        axes: Sequence[Axis] | None = None,
+        begin: str = "0",
+        end: str = "",
+        beside: Sequence[Node] = (),
     ) -> None:
-        """One pass over the reduced axes for reductions that do not depend on one another."""
+        """One pass over the reduced axes for reductions that do not depend on one another, storing `beside` on the way."""
         emitter = self.emitter
         axes = self.reduced if axes is None else axes
         names = self.totals = {node.number: emitter.name("m") for node in group}
@@ -234,7 +241,7 @@ class _Writer:
                     if _summed(node):
                         outer.write(f"{compute_type(node.dtype)} {inner_names[node.number]} = {_identity(node)};")
                 start, limit = "b", "c"
-            if vectors.possible(group, emitter, last):
+            if not beside and vectors.possible(group, emitter, last):
                 start = vectors.reduce(group, inner_names, emitter, outer, last, start, limit)
                 emitter.set_index(last, "j", frozenset({"j"}))
                 rest = outer.loop(f"for (int64_t j = {start}; j < {limit}; ++j) {{", variables=("j",))
@@ -246,6 +253,8 @@ class _Writer:
                     found = emitter.value(operand, self._everywhere(operand), loop)
                     name = inner_names[node.number]
                     loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
+                for root in beside:
+                    emitter.store(root, loop)
                 self._remember(loop)
             for node in group:
                 if _summed(node):
@@ -289,7 +298,7 @@ class _Writer:
         return fresh
 
     def _row_place(self) -> str:
-        terms = []
+        terms: list[str] = []
         after: Any = 1
         for depth in range(len(self.reduced) - 1, -1, -1):
             variable = "j" if depth == len(self.reduced) - 1 else f"r{depth}"
@@ -410,13 +419,12 @@ class _Writer:
         flat = len(axes) == 1
         with self.body.loop("for (int64_t i = begin; i < end; ++i) {", variables=("i",)) as item:
             if flat:
-                item.write(
-                    f"const int64_t e = i * {PART} + {PART} < {emitter.size(axes[0].size)} ? i * {PART} + {PART} : {emitter.size(axes[0].size)};"
-                )
-                self._reduce_row(group, item, axes, f"i * {PART}", "e")
+                size = emitter.size(axes[0].size)
+                item.write(f"const int64_t e = i * {PART} + {PART} < {size} ? i * {PART} + {PART} : {size};")
+                self._reduce_row(group, item, axes, f"i * {PART}", "e", self.full_roots)
             else:
                 self._decompose(axes[:-1], "i", item)
-                self._reduce_row(group, item, axes[-1:])
+                self._reduce_row(group, item, axes[-1:], beside=self.full_roots)
             for k, node in enumerate(group):
                 self.extra.append((f"z{k}", _partial_dtype(node)))
                 item.write(f"z{k}[i] = {self.totals[node.number]};")
@@ -439,7 +447,7 @@ class _Writer:
             final = emitter.name("m")
             body.write(f"const {compute_type(node.dtype)} {final} = ({compute_type(node.dtype)}){totals[k]};")
             emitter.results[node.number] = final
-        for root in self.kernel.roots:
+        for root in self.kept_roots:
             emitter.store(root, body)
         second, finish = self._function(self.name, Items(1), 1, partial=names, final=True)
         return Source(f"{first}\n{second}", [function, finish], [(dtype, items) for _, dtype in self.extra])

@@ -20,7 +20,7 @@ import numpy
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile import c, cpu, cuda_source, namespace
 from gpugrad.compile.graph import FLOAT64, Node
-from gpugrad.compile.program import Program, Run
+from gpugrad.compile.program import Program, Run, identifier
 from gpugrad.compile.schedule import Kernel, schedule
 from gpugrad.compile.sizes import Size, evaluator, variable
 from gpugrad.compile.symbols import Draw, Symbol, Trace, check_dtype, current_trace, tracing
@@ -29,6 +29,10 @@ from gpugrad.trees import leaves, rebuild
 
 _REMEMBERED = 4096
 """Calls with different shapes for which a function remembers what to run."""
+
+_VARIANTS = 32
+"""Programs for one pattern of arguments. A function that needs more, one for each value of a float say, runs as it is from then on:
+compiling takes far longer than it saves."""
 
 
 class Array(NamedTuple):
@@ -144,11 +148,9 @@ class Compiled:
         Raises what tracing raises if `strict`; else _Definition.
         """
         sizes: dict[int, int] = {}
-        spec: list[Any] = []
         try:
-            for x in args:
-                spec.append(_array_spec(x, sizes, target) if hasattr(x, "shape") else float if type(x) is float else _key_of(x))
-            static = tuple((name, float if type(x) is float else _key_of(x)) for name, x in options.items())
+            spec = [_array_spec(x, sizes, target) if hasattr(x, "shape") else _number_spec(x) for x in args]
+            static = tuple((name, _number_spec(x)) for name, x in options.items())
         except UntraceableError:
             raise _Definition from None
         values = tuple(sizes)
@@ -157,10 +159,12 @@ class Compiled:
         for traced, program in variants:
             if traced.guard is None or traced.guard(values, floats):
                 return traced, program, values
+        if len(variants) >= _VARIANTS:
+            raise _Definition
         try:
             traced = self.trace(args, options, spec, values)
             program = self._program(traced, spec, target)
-        except UntraceableError:
+        except (UntraceableError, RecursionError):  # the latter for reductions inside of hundreds of others
             raise _Definition from None
         except Exception:
             if self.strict:
@@ -270,6 +274,11 @@ def _key_of(x: Any) -> Any:
     return type(x), repr(x) if type(x) is float else x  # repr tells 0.0 from -0.0
 
 
+def _number_spec(x: Any) -> Any:
+    """What a trace depends on, of an argument that is no array: of a float, that it is one."""
+    return float if type(x) is float else _key_of(x)
+
+
 def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
     """The pattern of an array. `sizes` numbers the sizes in order of appearance."""
     check_dtype(x.dtype)
@@ -352,12 +361,12 @@ def _first(arrays: Sequence[Any]) -> Any:
 
 def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequence[Node], strided: set[int]) -> str:
     """The source of a graph's kernels, "c" or "cuda". `strided` says which of the inputs are not contiguous."""
-    steps = schedule(outputs)
+    steps = schedule(outputs, beside=language == "c")
     stored = {root.number for step in steps for root in (step.roots if isinstance(step, Kernel) else [step.node])}
     apart = {inputs[i].number for i in strided}
     kernels = [step for step in steps if isinstance(step, Kernel)]
     generate = _GENERATORS[language]
-    return "\n".join(generate(kernel, f"{name}_{i}", stored, apart).text for i, kernel in enumerate(kernels))
+    return "\n".join(generate(kernel, f"{identifier(name)}_{i}", stored, apart).text for i, kernel in enumerate(kernels))
 
 
-_GENERATORS = {"c": c.generate, "cuda": cuda_source.generate}
+_GENERATORS: dict[str, Callable[..., Any]] = {"c": c.generate, "cuda": cuda_source.generate}

@@ -22,6 +22,7 @@ _CHUNK = 8000.0
 """Nanoseconds of work that a thread takes at once."""
 
 language = "c"
+beside = True  # elementwise results are computed in the loops of full reductions
 empty = numpy.empty
 
 
@@ -76,6 +77,11 @@ def function(name: str) -> Callable[..., Any] | None:
 
 def contiguous(array: Any) -> bool:
     return bool(array.flags.c_contiguous)
+
+
+def placed(run: Callable[..., Any]) -> Callable[..., Any]:
+    """`run`, which runs where its arrays are."""
+    return run
 
 
 def strides(array: Any) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ _NARROW = 2**30
 """Elements of an array up to which places are computed in 32 bits, with room for a step beyond the end."""
 
 language = "cuda"
+beside = False  # a full reduction has few blocks of threads, a map as many as there is work for
 empty = cupy.empty
 
 

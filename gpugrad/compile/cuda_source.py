@@ -197,7 +197,6 @@ class _Writer:
         if self.full_roots:
             with item.loop("if (own) {") as mine:
 
-
                 def stores(loop: Scope) -> None:
                     for root in self.full_roots:
                         emitter.store(root, loop)
@@ -217,9 +216,9 @@ class _Writer:
 
     def _finish_total(self, node: Node, total: str, form: str, scope: Scope, dtype: DType) -> None:
         """Combine what the threads have."""
-        result, kind = self.emitter.name("m"), compute_type(dtype)
+        result, kind, narrow = self.emitter.name("m"), compute_type(dtype), compute_type(node.dtype)
         operation = f"[]({kind} a, {kind} b) -> {kind} {{ return {combine(node.attributes[0], dtype, 'a', 'b')}; }}"
-        scope.write(f"const {compute_type(node.dtype)} {result} = ({compute_type(node.dtype)})gg_reduce_{form}({total}, {operation});")
+        scope.write(f"const {narrow} {result} = ({narrow})gg_reduce_{form}({total}, {operation});")
         self.emitter.results[node.number] = result
 
     def _reduction(self, work: Work, axes: Sequence[Axis], vector: int) -> Source:

@@ -297,9 +297,9 @@ def operand_dtype(op: str, *operands: Any) -> DType:
 
 def describe(outputs: Sequence[Node], name: str = "") -> str:
     """The graph as text: one line for each node, in order of computation."""
-    names = {}
-    lines = []
-    arguments = []
+    names: dict[Node, str] = {}
+    lines: list[str] = []
+    arguments: list[str] = []
     nodes = reachable(outputs)
     for node in nodes:
         if node.op in ("input", "scalar"):

@@ -142,7 +142,7 @@ def _broadcast(*shapes: Shape) -> Shape:
         for n in sizes:
             if same(n, 1) or same(n, size):
                 continue
-            if not same(size, 1) and not n == size:
+            if not same(size, 1) and n != size:
                 given = " and ".join(map(_text, shapes))
                 raise ShapeError(
                     f"{_trace().name}: shapes {given} do not broadcast, at {caller()}: each pair of sizes, counted from the right, "
@@ -762,9 +762,8 @@ def _attach() -> None:
         setattr(Symbol, f"__{dunder}__", _operator(functions[name], False))
     for dunder, name in (("abs", "abs"), ("invert", "bitwise_invert"), ("neg", "negative"), ("pos", "positive")):
         setattr(Symbol, f"__{dunder}__", functions[name])
-    Symbol.__getitem__ = getitem  # type: ignore[attr-defined]
-    Symbol.__setitem__ = _setitem  # type: ignore[attr-defined]
-    Symbol.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+    for dunder, function in (("getitem", getitem), ("setitem", _setitem), ("array_ufunc", _array_ufunc)):
+        setattr(Symbol, f"__{dunder}__", function)
     Symbol.T = Symbol.mT = property(matrix_transpose)  # type: ignore[attr-defined]
     Symbol.__array_namespace__ = lambda self, /, *, api_version=None: sys.modules[__name__]  # type: ignore[attr-defined]
     for name in ("astype", "reshape", "sum", "mean", "max", "min"):

@@ -14,7 +14,7 @@ GG_FN uint64_t gg_multiply(uint64_t a, uint64_t b, uint64_t *low)
     return __umul64hi(a, b);
 }
 #elif defined(__AVX512F__)
-// In digits of 32 bits, which vectorises: with vectors of eight words this is twice as fast as multiplying word by word.
+// In digits of 32 bits, which vectorises: with vectors of eight words this is faster than multiplying word by word.
 #define GG_UNROLL _Pragma("GCC unroll 10")
 GG_FN uint64_t gg_multiply(uint64_t a, uint64_t b, uint64_t *low)
 {

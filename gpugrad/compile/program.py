@@ -33,11 +33,11 @@ class Program:
         into: dict[int, int],
         target: ModuleType,
     ) -> None:
-        self.name = re.sub(r"\W", "_", name) or "kernel"
+        self.name = identifier(name)
         self.outputs = outputs
         into = {o: i for o, i in into.items() if o < len(outputs)}
         self.target = target
-        self.steps = schedule(outputs)
+        self.steps = schedule(outputs, target.beside)
         self.graph = describe(outputs, name)
         self._inputs = {node.number: f"x{i}" for i, node in enumerate(inputs)}
         self._numbers = {node.attributes[0]: node.number for node in inputs}
@@ -145,4 +145,9 @@ class Program:
         `strides` holds those of the inputs that are not contiguous, by their numbers, in elements.
         """
         by_node = {self._numbers[number]: given for number, given in strides.items()}
-        return self._make(*(make(sizes, by_node) for make in self._binders))
+        return self.target.placed(self._make(*(make(sizes, by_node) for make in self._binders)))
+
+
+def identifier(name: str) -> str:
+    """A name that C takes for a function of this name."""
+    return re.sub(r"\W", "_", name) or "kernel"

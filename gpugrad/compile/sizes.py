@@ -118,8 +118,9 @@ class Size:
         difference = self - other if isinstance(other, Size) else self
         if isinstance(difference, int):
             return holds(difference, 0)
-        answer = holds(self.hint, value(other))
-        condition = f"{text(self)} {symbol} {text(other) if isinstance(other, Size) else float(other) if isinstance(other, float) else other}"
+        answer = holds(self.hint, other.hint if isinstance(other, Size) else other)  # type: ignore[arg-type]
+        limit = text(other) if isinstance(other, Size) else str(float(other) if isinstance(other, float) else other)
+        condition = f"{text(self)} {symbol} {limit}"
         self.trace.guards.add(condition if answer else f"not {condition}")
         return answer
 

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_example_of_fuse_runs() -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def test_the_example_of_fuse_runs(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GPUGRAD_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, str(ROOT / "examples" / "fuse.py"), "--size", "2000", "--repeats", "1"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
     assert done.returncode == 0, done.stderr

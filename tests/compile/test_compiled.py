@@ -187,6 +187,15 @@ def test_a_float_that_python_computes_with_is_fixed() -> None:
     assert counting.traces == 4
 
 
+def test_a_function_that_needs_ever_new_programs_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpugrad.compile.compiled._VARIANTS", 2)
+    f, counting = compiled(lambda x, a: x * math.exp(a))
+    x = array(5)
+    for a in (0.0, 1.0, 2.0, 3.0, 1.0, 0.0):
+        numpy.testing.assert_array_equal(f(x, a), x * math.exp(a))
+    assert (counting.traces, counting.runs) == (2, 2)
+
+
 def test_other_arguments_are_part_of_the_program() -> None:
     f, counting = compiled(lambda x, n, kind="sum", axes=(0,): getattr(gg, kind)(x, axis=axes) * n)
     x = numpy.arange(6, dtype="int32").reshape(2, 3)
@@ -360,6 +369,19 @@ def test_without_a_compiler_the_definition_runs(compiler: str, monkeypatch: pyte
 # Nesting, threads ---------------------------------------------------------------------------------------------------
 
 
+def test_long_programs() -> None:
+    def function(x: Any) -> Any:
+        for i in range(400):
+            x = x[::-1] * 0.5 + i
+        return x, gg.sum(x, axis=0)
+
+    f, counting = compiled(function)
+    x = array(5, 4)
+    for a, b in zip(f(x), function(x), strict=True):
+        numpy.testing.assert_allclose(a, b, rtol=1e-5)
+    assert counting.runs == 0
+
+
 def test_a_compiled_function_within_another_is_part_of_it() -> None:
     inner, counting = compiled(lambda x: gg.exp(x) + 1)
     f, _ = compiled(lambda x: inner(x) * 2)
@@ -375,19 +397,18 @@ def test_threads_share_what_is_compiled() -> None:
     f, counting = compiled(lambda x: gg.sum(gg.exp(x), axis=0))
     x = array(50, 7)
     expected = numpy.exp(x).sum(0)
-    wrong = []
+    right = []
 
     def work() -> None:
-        for _ in range(50):
-            if not numpy.allclose(f(x), expected, rtol=1e-5):
-                wrong.append(1)
+        right.extend(numpy.allclose(f(x), expected, rtol=1e-5) for _ in range(50))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
+    assert len(right) == 200
+    assert all(right)
     assert counting.traces == 1
 
 

@@ -6,6 +6,7 @@ Runs where there is a GPU, and with GPUGRAD_TEST_STANDIN=1 on the stand-in for C
 from __future__ import annotations
 
 import importlib
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 import gpugrad as gg
 from gpugrad.arrays.devices import import_cupy
 from gpugrad.compile.compiled import Compiled
+from gpugrad.errors import UntraceableError
 
 if not CUPY.available:
     pytest.skip(WITHOUT_CUPY, allow_module_level=True)
@@ -58,7 +60,9 @@ def wide(x: Any) -> Any:
     return x.astype("float64") if hasattr(x, "dtype") and (x.dtype.kind == "f" or x.dtype == BFLOAT16) else x
 
 
-def check(function: Callable[..., Any], *args: Any, tolerance: float | None = None, exact: bool = False, **options: Any) -> Compiled:
+def check(
+    function: Callable[..., Any], *args: Any, tolerance: float | None = None, exact: bool = False, **options: Any
+) -> Compiled:
     """Compare the kernels of NumPy arguments, on the GPU, with the function in float64."""
     compiled = kernels_of(function)
     compare(compiled, function, [cupy.asarray(x) if hasattr(x, "dtype") else x for x in args], tolerance, exact, options)
@@ -66,7 +70,12 @@ def check(function: Callable[..., Any], *args: Any, tolerance: float | None = No
 
 
 def compare(
-    compiled: Compiled, function: Callable[..., Any], on_gpu: list[Any], tolerance: float | None = None, exact: bool = False, options: Any = None
+    compiled: Compiled,
+    function: Callable[..., Any],
+    on_gpu: list[Any],
+    tolerance: float | None = None,
+    exact: bool = False,
+    options: Any = None,
 ) -> None:
     before = [x.get() if hasattr(x, "get") else x for x in on_gpu]
     got = as_tuple(compiled(*on_gpu, **(options or {})))
@@ -175,7 +184,11 @@ def test_one_program_serves_all_sizes() -> None:
 def test_strided_and_misaligned_inputs(start: int, columns: int) -> None:
     whole = cupy.asarray(random(12, 140))
     flat = cupy.asarray(random(600))
-    for view in (whole[:, start : start + columns], whole[::-2, start : start + columns], whole[:6, start : start + 2 * columns : 2]):
+    for view in (
+        whole[:, start : start + columns],
+        whole[::-2, start : start + columns],
+        whole[:6, start : start + 2 * columns : 2],
+    ):
         compare(kernels_of(softmax), softmax, [view])
         compare(kernels_of(batch_norm), batch_norm, [view], tolerance=1e-5)
         compare(kernels_of(gelu), gelu, [view])
@@ -260,7 +273,11 @@ def test_calls_between_kernels() -> None:
 def test_integers_and_booleans(dtype: str, shape: tuple[int, ...]) -> None:
     x = RNG.integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
     check(lambda x: (gg.any(x, axis=0), gg.all(x), gg.any(x, axis=-1)), x, exact=True)
-    check(lambda x: (gg.sum(x), gg.sum(x, axis=0), gg.sum(x, axis=-1), gg.prod(x % 3 + 1 if x.dtype != bool else x)), x, exact=True)
+    check(
+        lambda x: (gg.sum(x), gg.sum(x, axis=0), gg.sum(x, axis=-1), gg.prod(x % 3 + 1 if x.dtype != bool else x)),
+        x,
+        exact=True,
+    )
     if dtype != "bool":
         check(lambda x: (gg.max(x, axis=0), gg.min(x, axis=-1), gg.max(x), x // 7 + x % 5), x, exact=True)
 
@@ -283,19 +300,29 @@ def test_nan_and_infinity_propagate(shape: tuple[int, ...]) -> None:
     x = random(*shape)
     x.flat[7] = np.nan
     x.flat[-1] = np.inf
-    functions = [gg.max, gg.min, lambda x: gg.max(x, axis=0), lambda x: gg.min(x, axis=-1), lambda x: (gg.isnan(x), gg.isinf(x))]
+    functions = [
+        gg.max,
+        gg.min,
+        lambda x: gg.max(x, axis=0),
+        lambda x: gg.min(x, axis=-1),
+        lambda x: (gg.isnan(x), gg.isinf(x)),
+    ]
     for function in functions:
         check(function, x, exact=True)
 
 
-@pytest.mark.parametrize("name", ["exp", "log", "expm1", "log1p", "sin", "cos", "tan", "tanh", "sqrt", "abs", "floor", "ceil", "round", "sign"])
+@pytest.mark.parametrize(
+    "name", ["exp", "log", "expm1", "log1p", "sin", "cos", "tan", "tanh", "sqrt", "abs", "floor", "ceil", "round", "sign"]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_functions(name: str, dtype: str) -> None:
     function = getattr(gg, name)
     check(lambda x: function(x), np.abs(random(50, dtype=dtype)) + 0.25)
 
 
-@pytest.mark.parametrize("name", ["logaddexp", "hypot", "atan2", "pow", "remainder", "floor_divide", "maximum", "minimum", "copysign"])
+@pytest.mark.parametrize(
+    "name", ["logaddexp", "hypot", "atan2", "pow", "remainder", "floor_divide", "maximum", "minimum", "copysign"]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_functions_of_two(name: str, dtype: str) -> None:
     function = getattr(gg, name)
@@ -399,6 +426,16 @@ def test_reductions_over_any_axes(shape: tuple[int, ...], data: st.DataObject, d
     x = np.random.default_rng(len(shape)).standard_normal(shape).astype(dtype)
     check(lambda x: gg.sum(x, axis=axes), x, tolerance=2e-2 if dtype == "float16" else 1e-4)
     check(lambda x: x - gg.max(x, axis=axes, keepdims=True), x)
+
+
+def test_what_programs_ask_of_arrays() -> None:
+    assert cuda.strides(cupy.zeros((3, 4), "float32")[:, ::2]) == (4, 2)
+    with pytest.raises(UntraceableError, match="lie between"):
+        cuda.strides(types.SimpleNamespace(itemsize=4, strides=(6,)))  # no CuPy array that can be made here is like that
+    assert type(cuda.uploaded(np.ones(3))) is cupy.ndarray
+    view = cupy.zeros((3, 4))
+    assert cuda.as_contiguous(view) is view
+    assert cuda.contiguous(cuda.as_contiguous(view.T))
 
 
 def test_what_has_no_kernels_is_refused() -> None:

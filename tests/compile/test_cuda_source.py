@@ -163,7 +163,9 @@ def test_integers_compile(dtype: str) -> None:
 # What the source says ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("dtype", "length"), [("float16", 8), (BFLOAT16, 8), ("float32", 4), ("float64", 2), ("int8", 16)], ids=str)
+@pytest.mark.parametrize(
+    ("dtype", "length"), [("float16", 8), (BFLOAT16, 8), ("float32", 4), ("float64", 2), ("int8", 16)], ids=str
+)
 def test_sixteen_bytes_at_a_time(dtype: Any, length: int) -> None:
     stored = {"float16": "gg_half", "bfloat16": "gg_bfloat16", "float32": "float", "float64": "double", "int8": "int8_t"}
     vector = f"gg_vector<{stored[np.dtype(dtype).name]}, {length}>"
@@ -182,7 +184,10 @@ def test_parts_are_combined_in_double_precision() -> None:
 
 
 def test_headers_are_included_only_where_needed() -> None:
-    units = [cuda_source.translation_unit(source_of(lambda x: x + x, np.ones(3, dtype))) for dtype in ("float32", "float16", BFLOAT16)]
+    units = [
+        cuda_source.translation_unit(source_of(lambda x: x + x, np.ones(3, dtype)))
+        for dtype in ("float32", "float16", BFLOAT16)
+    ]
     assert [["cuda_fp16.h" in unit, "cuda_bf16.h" in unit] for unit in units] == [[False, False], [True, False], [False, True]]
 
 
@@ -212,7 +217,7 @@ def test_launches_are_within_the_limits_of_a_gpu(form: str, rows: int, width: in
     split = split and form != "map"
     found = launches.launch(form, rows, width if form == "column" else 1, extent, 4, split)
     for launch in (found, launches.finish(rows, found.parts)):
-        assert all(1 <= n for n in (*launch.grid, *launch.block))
+        assert all(n >= 1 for n in (*launch.grid, *launch.block))
         assert launch.grid[0] <= 2**31 - 1
         assert launch.grid[1] <= 65535
         assert launch.block[0] * launch.block[1] <= 1024
@@ -228,7 +233,8 @@ def test_threads_that_exchange_values_fill_their_warps(rows: int, extent: int) -
 
 
 @pytest.mark.parametrize(
-    ("rows", "extent", "threads"), [(4096, 2, 1), (4096, 64, 16), (4096, 512, 64), (10**5, 512, 32), (128, 512, 64), (4096, 4096, 256), (8, 10**6, 1024)]
+    ("rows", "extent", "threads"),
+    [(4096, 2, 1), (4096, 64, 16), (4096, 512, 64), (10**5, 512, 32), (128, 512, 64), (4096, 4096, 256), (8, 10**6, 1024)],
 )
 def test_threads_of_a_row(rows: int, extent: int, threads: int) -> None:
     assert launches.launch("row", rows, 1, extent, 4, False).block[0] == threads

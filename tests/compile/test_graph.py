@@ -145,7 +145,7 @@ def test_cheaper_ops_where_they_are_exact(function: Callable[[Any], Any], op: st
 
 
 def test_powers_of_integers_are_products() -> None:
-    out, x = traced(lambda x: x**5, "int32")
+    out, _ = traced(lambda x: x**5, "int32")
     assert {node.op for node in reachable([out.node])} == {"input", "multiply"}
     one, _ = traced(lambda x: x**0, "int32")
     assert one.node.op == "broadcast"

@@ -187,7 +187,7 @@ def test_booleans() -> None:
 @pytest.mark.parametrize("a", ["bool", "uint8", "int8", "int32", "uint64", "float16", "float32", "float64"])
 def test_dtypes_promote_as_numpys(a: str) -> None:
     others = "bool uint8 int16 int64 uint32 float16 float32 float64".split()
-    check(lambda x, *ys: tuple(x * y for y in ys) + (x * 2, x * 0.5, x + True), *(numpy.ones(2, d) for d in (a, *others)))
+    check(lambda x, *ys: (*(x * y for y in ys), x * 2, x * 0.5, x + True), *(numpy.ones(2, d) for d in (a, *others)))
 
 
 def test_python_integers_that_no_element_can_equal() -> None:

@@ -426,6 +426,8 @@ def reference(program: Program, dtypes: list[Any], seed: int) -> tuple[Any, ...]
         if step.name == "astype" and numpy.dtype(options["dtype"]).kind == "f":
             options["dtype"] = numpy.float64
         eps = _precision(working)
+        if eps and step.name not in EXACT:  # NumPy computes functions of small integers in float16
+            operands = [x.astype(numpy.float64) if hasattr(x, "dtype") and x.dtype.kind in "biu" else x for x in operands]
         if step.name in ACCUMULATING and eps:
             operands = [_disturbed(x, eps, rng) if getattr(x, "dtype", None) == numpy.float64 else x for x in operands]
         out = numpy.asarray(step.function(*operands, **options))

@@ -7,7 +7,7 @@ from typing import Any
 
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite
-from gpugrad.fusion import derived
+from gpugrad.derived import derived
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating
