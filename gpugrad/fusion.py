@@ -37,7 +37,7 @@ R = TypeVar("R")
 _ARRAY, _CONSTANT, _RECORDING = 0, 1, 2  # what an argument is: anything that is no Tensor, a Tensor, a Tensor that records
 
 
-class fuse(Generic[P, R]):  # noqa: N801
+class fuse(Generic[P, R]):
     """`function`, a function of arrays written in gpugrad's ops, compiled to kernels that read and write memory as rarely as possible.
 
     ::
@@ -231,7 +231,9 @@ class _Recording(Compiled):
         ]
         with enable_grad():
             out = self.owner._function(*given, **options)
-        inputs = sum(kind != _ARRAY or isinstance(x, Symbol) and not x.is_number for x, kind in zip(args, self.kinds, strict=True))
+        inputs = sum(
+            kind != _ARRAY or (isinstance(x, Symbol) and not x.is_number) for x, kind in zip(args, self.kinds, strict=True)
+        )
         trace.joint = _Trace(out, [given[i].node for i in self.numbers], inputs, trace)
         return map_leaves(raw, out)
 
@@ -305,11 +307,10 @@ class _Trace:
         self.seeded = [
             i for i, x in enumerate(self.outputs) if x is not None and x.node is not None and is_inexact(x.array.dtype)
         ]
+        seeded: list[Any] = [self.outputs[i] for i in self.seeded]
         self.seeds = [
-            trace.graph.node(
-                "input", (), (inputs + k, True), dtype=self.outputs[i].array.dtype, shape=self.outputs[i].array.shape
-            )  # type: ignore[union-attr]
-            for k, i in enumerate(self.seeded)
+            trace.graph.node("input", (), (inputs + k, True), dtype=x.array.dtype, shape=x.array.shape)
+            for k, x in enumerate(seeded)
         ]
         # Masks of live gradients, one for each seed, which a gradient from a branch not taken comes with (see branches.py).
         self.masks = [

@@ -74,9 +74,11 @@ def draw(shapes: tuple[Any, ...], dtype: str = "float64") -> list[Any]:
 
 
 def leaves(tree: Any) -> list[Any]:
-    return [x for value in (tree.values() if isinstance(tree, dict) else tree) for x in leaves(value)] if isinstance(
-        tree, (dict, tuple)
-    ) else [tree]
+    return (
+        [x for value in (tree.values() if isinstance(tree, dict) else tree) for x in leaves(value)]
+        if isinstance(tree, (dict, tuple))
+        else [tree]
+    )
 
 
 def derivatives(function: Callable[..., Any], arrays: list[Any], order: int) -> list[Any]:
@@ -206,7 +208,7 @@ def test_a_fused_function_inside_another_and_inside_a_transform():
     expected = gg.grad(lambda x: gg.sum(swiglu(x, x)))(x)
     np.testing.assert_allclose(gg.grad(outer)(x), expected, rtol=1e-12)
     np.testing.assert_allclose(gg.fuse(gg.grad(outer))(x), expected, rtol=1e-12)
-    value, tangent = gg.jvp(inner, (x, x), (x, x))
+    _, tangent = gg.jvp(inner, (x, x), (x, x))
     np.testing.assert_allclose(tangent, gg.jvp(swiglu, (x, x), (x, x))[1], rtol=1e-12)
 
 
@@ -367,12 +369,15 @@ def test_a_program_that_depends_on_elements():
             return x
         return -x
 
-    with pytest.raises(gg.TracingError, match=r"f: .* at .*test_fusion.py:\d+ in f: if gg.sum\(x\) > 0:  # this line.*gg.where"):
+    with pytest.raises(
+        gg.TracingError, match=r"f: .* at .*test_fusion.py:\d+ in f: if gg.sum\(x\) > 0:  # this line.*gg.where"
+    ):
         f(np.ones(3))
 
 
 @pytest.mark.parametrize(
-    "function", [lambda x: x[0].item(), lambda x: float(x[0]), lambda x: np.asarray(x), lambda x: x.tolist(), lambda x: int(x[0])]
+    "function",
+    [lambda x: x[0].item(), lambda x: float(x[0]), lambda x: np.asarray(x), lambda x: x.tolist(), lambda x: int(x[0])],
 )
 @pytest.mark.parametrize("make", [np.asarray, gg.asarray])
 def test_elements_are_not_there_yet(function, make):

@@ -44,9 +44,7 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
     return True
 
 
-def reduce(
-    group: list[Node], names: dict[int, str], emitter: Emitter, scope: Scope, axis: Axis, begin: str, end: str
-) -> str:
+def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Scope, axis: Axis, begin: str, end: str) -> str:
     """Reduce the elements from `begin` on into the variables `names`. What is returned is where the rest, up to `end`, begins."""
     end_of = suffix(group[0].dtype)
     kind = f"gg_v_{end_of}"

@@ -11,6 +11,7 @@ from gpugrad.arrays.devices import Device, DeviceLike, device_of, module, on, pa
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, native_dtype, numpy_dtype
 from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import is_cupy
+from gpugrad.compile.sizes import Size
 from gpugrad.errors import DeviceError, DTypeError, ShapeError
 from gpugrad.families import A
 from gpugrad.ops.dtypes import refuse_complex
@@ -42,7 +43,7 @@ def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
     for value in values:
         if dtype is not None:
             refuse_complex(name, value, dtype)
-        if not isinstance(value, (int, float, complex, numpy.generic)):
+        if not isinstance(value, (int, float, complex, numpy.generic, Size)):
             what = describe(value) if hasattr(value, "dtype") else repr(value)
             raise DTypeError(f"{name}: got {what} where a Python number is expected, such as that of tensor.item()")
 
@@ -51,7 +52,7 @@ def _dtype(dtype: DTypeLike | None, *numbers: Any) -> Any:
     """The dtype asked for, else the default one for Python numbers of these types; without numbers, the default float."""
     if dtype is not None:
         return numpy_dtype(dtype)
-    kinds = [numpy.asarray(n).dtype.kind for n in numbers]
+    kinds = ["i" if isinstance(n, Size) else numpy.asarray(n).dtype.kind for n in numbers]
     return default_dtype(next((k for k in "cfi" if k in kinds), "b" if kinds else "f"))
 
 

@@ -120,6 +120,6 @@ def test_a_case_that_fails_in_its_process_is_a_void_row() -> None:
 def test_first_uses_all_run() -> None:
     uses = module("cases.compile_time").first_uses()
     assert next(iter(uses)) == module("cases.compile_time").FIRST
-    assert len(uses) == 12
+    assert len(uses) == 10
     for step in uses.values():
         step()

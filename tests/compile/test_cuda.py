@@ -370,11 +370,15 @@ def test_slices(columns: int) -> None:
 
 
 @pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
-def test_placed_runs_on_the_device_of_the_first_argument() -> None:
-    with cupy.cuda.Device(1):
-        x = cupy.asarray(random(3))
-    with cupy.cuda.Device(0):
-        assert cuda.placed(lambda x, y: (cupy.cuda.Device().id, y))(x, 5) == (1, 5)
+def test_kernels_run_where_their_arguments_are() -> None:
+    compiled = kernels_of(several)
+    before = cupy.cuda.Device().id
+    for device in (1, 0, 1):
+        with cupy.cuda.Device(device):
+            x = cupy.asarray(random(20, 5))
+        assert {y.device.id for y in compiled(x)} == {device}
+        compare(compiled, several, [x], tolerance=1e-5)
+    assert cupy.cuda.Device().id == before
 
 
 def test_gathered_elements() -> None:

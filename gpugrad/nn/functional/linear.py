@@ -24,7 +24,9 @@ def _weight_rule(g: Any, input: Any) -> Any:
 
 
 # The rule of the input is a linear again, so that it collapses leading axes too; the engine sums g over them for the bias.
-@fused(compiles=False, input=lambda g, weight: _linear(g, matrix_transpose(weight), None), weight=_weight_rule, bias=lambda g: g)
+@fused(
+    compiles=False, input=lambda g, weight: _linear(g, matrix_transpose(weight), None), weight=_weight_rule, bias=lambda g: g
+)
 def _linear(input: Any, weight: Any, bias: Any, /) -> Any:
     leading = tuple(input.shape[:-1])
     out = matmul(_rows(input) if len(leading) > 1 else input, matrix_transpose(weight))

@@ -9,9 +9,9 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, device_of
 from gpugrad.arrays.dtypes import int64, numpy_dtype
+from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
-from gpugrad.derived import derived
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
 from gpugrad.ops.creation import ones_like

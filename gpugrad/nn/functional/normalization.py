@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite
-from gpugrad.derived import derived
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating
