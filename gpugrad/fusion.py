@@ -34,7 +34,20 @@ from gpugrad.trees import leaves, map_leaves, rebuild
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ARRAY, _CONSTANT, _RECORDING = 0, 1, 2  # what an argument is: anything that is no Tensor, a Tensor, a Tensor that records
+# What an argument is: anything that is no Tensor, a Tensor, a Tensor that records, a container.
+_ARRAY, _CONSTANT, _RECORDING, _TREE = 0, 1, 2, 3
+
+
+class _Kinds(dict[type, int]):
+    """_ARRAY, _CONSTANT or _TREE by the type of an argument, filled on first use."""
+
+    def __missing__(self, kind: type) -> int:
+        found = _CONSTANT if issubclass(kind, Tensor) else _TREE if issubclass(kind, (list, tuple, dict)) else _ARRAY
+        self[kind] = found
+        return found
+
+
+_KINDS = _Kinds()
 
 
 class fuse(Generic[P, R]):
@@ -75,28 +88,30 @@ class fuse(Generic[P, R]):
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        kinds = []
-        arrays = []
-        record = flags() & RECORD
-        for x in args:
-            if isinstance(x, Tensor):
-                kinds.append(_RECORDING if record and x.node is not None else _CONSTANT)
-                arrays.append(x.array)
-            elif isinstance(x, (list, tuple, dict)):
-                return self._flattened(args, kwargs)
-            else:
-                kinds.append(_ARRAY)
-                arrays.append(x)
-        for x in kwargs.values():
-            if isinstance(x, (Tensor, list, tuple, dict)) or hasattr(x, "shape"):
-                return self._flattened(args, kwargs)
-        if any(type(x) is Symbol for x in arrays) or current_trace() is not None:
+        if current_trace() is not None:
             return self._function(*args, **kwargs)  # a part of what is being traced
+        kinds = []
+        for x in args:
+            kind = _KINDS[type(x)]
+            if kind is _TREE:
+                return self._flattened(args, kwargs)
+            kinds.append(kind)
+        for x in kwargs.values():
+            if _KINDS[type(x)] is not _ARRAY or hasattr(x, "shape"):
+                return self._flattened(args, kwargs)
+        if _CONSTANT not in kinds:
+            out: R = self._variant(tuple(kinds))(*args, **kwargs)
+            return out
+        given: Any = args
+        record = flags() & RECORD
+        for i, kind in enumerate(kinds):
+            if kind is _CONSTANT and record and given[i].node is not None:
+                kinds[i] = _RECORDING
+        arrays = [x.array if kind else x for x, kind in zip(given, kinds, strict=True)]
         variant = self._variant(tuple(kinds))
         if isinstance(variant, _Recording):
             return variant.record(self, args, arrays, kwargs)
-        out = variant(*arrays, **kwargs)
-        return self._tensors(out, args) if _CONSTANT in kinds else out
+        return self._tensors(variant(*arrays, **kwargs), args)
 
     def _variant(self, kinds: tuple[int, ...]) -> _Constant | _Recording:
         variant = self._variants.get(kinds)

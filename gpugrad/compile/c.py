@@ -224,7 +224,12 @@ class _Writer:
             scope.write(f"{_total_type(node)} {names[node.number]} = {_identity(node, FLOAT64 if _summed(node) else None)};")
         blocked = any(_summed(node) for node in group)
         inner_names = {n: emitter.name("q") if _summed(node) else names[n] for n, node in zip(names, group, strict=True)}
+        # OpenMP's max loses nan, so nan has a flag of its own: a reduction that minds nan itself is combined lane by lane.
+        flags = {node.number: emitter.name("z") for node in group if _extreme(node)}
+        for flag in flags.values():
+            scope.write(f"int {flag} = 0;")
         clauses = "".join(f" reduction({_clause(node)}:{inner_names[node.number]})" for node in group)
+        clauses += "".join(f" reduction(|:{flag})" for flag in flags.values())
         with ExitStack() as stack:
             outer = scope
             for depth, axis in enumerate(axes[:-1]):
@@ -252,6 +257,10 @@ class _Writer:
                     operand = node.inputs[0]
                     found = emitter.value(operand, self._everywhere(operand), loop)
                     name = inner_names[node.number]
+                    if node.number in flags:
+                        loop.write(f"{name} = {found} {'>' if node.attributes[0] == 'max' else '<'} {name} ? {found} : {name};")
+                        loop.write(f"{flags[node.number]} |= {found} != {found};")
+                        continue
                     loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
                 for root in beside:
                     emitter.store(root, loop)
@@ -260,6 +269,10 @@ class _Writer:
                 if _summed(node):
                     total = names[node.number]
                     outer.write(f"{total} = {combine(node.attributes[0], FLOAT64, total, inner_names[node.number])};")
+        for node in group:
+            if node.number in flags:
+                name = names[node.number]
+                scope.write(f"{name} = {flags[node.number]} ? gg_nan_{suffix(node.dtype)} : {name};")
         for node in group:
             emitter.results[node.number] = (
                 f"({compute_type(node.dtype)}){names[node.number]}" if _summed(node) else names[node.number]
@@ -488,6 +501,11 @@ def _summed(node: Node) -> bool:
     return node.attributes[0] in ("sum", "prod") and node.dtype.kind not in "biu"
 
 
+def _extreme(node: Node) -> bool:
+    """Whether a reduction is the largest or smallest of floating-point numbers, or nan."""
+    return node.attributes[0] in ("max", "min") and node.dtype.kind not in "biu"
+
+
 def _total_type(node: Node) -> str:
     return "double" if _summed(node) else compute_type(node.dtype)
 
@@ -508,8 +526,6 @@ def _partial_dtype(node: Node) -> DType:
 def _clause(node: Node) -> str:
     """The operator of an OpenMP reduction clause."""
     kind = node.attributes[0]
-    if kind in ("max", "min") and node.dtype.kind not in "biu":
-        return f"gg_{kind}_{suffix(node.dtype)}"
     if node.dtype.kind == "b":
         return "|" if kind in ("any", "max") else "&"
     return {"sum": "+", "prod": "*", "any": "|", "all": "&"}.get(kind, kind)

@@ -120,6 +120,13 @@ GG_FN float gg_scale_f32(float p, float n)
     float half = (n * 0.5f + GG_ROUND_F32) - GG_ROUND_F32;
     return p * gg_pow2_f32(half) * gg_pow2_f32(n - half);
 }
+/* p 2^n for t = n + GG_ROUND_F32, as above in integers, of which the units of a CPU are idle here. */
+GG_FN float gg_scale_int_f32(float p, float t)
+{
+    int32_t n = (int32_t)(gg_bits_f32(t) - 0x4b400000u), half = n >> 1;
+    float first = gg_from_bits_f32((uint32_t)(half + 127) << 23), second = gg_from_bits_f32((uint32_t)(n - half + 127) << 23);
+    return p * first * second;
+}
 GG_FN double gg_scale_f64(double p, double n)
 {
     double half = (n * 0.5 + GG_ROUND_F64) - GG_ROUND_F64;
@@ -149,8 +156,8 @@ GG_FN float gg_exp_r_f32(float x, float n) { return gg_fma_f32(n, -GG_LN2_LO_F32
 GG_FN float gg_exp_f32(float x)
 {
     x = gg_clamp_f32(x, -104.0f, 89.0f);
-    float n = gg_exp_n_f32(x);
-    return gg_scale_f32(gg_exp_poly_f32(gg_exp_r_f32(x, n)), n);
+    float t = gg_fma_f32(x, 0x1.715476p+0f, GG_ROUND_F32);
+    return gg_scale_int_f32(gg_exp_poly_f32(gg_exp_r_f32(x, t - GG_ROUND_F32)), t);
 }
 
 GG_FN float gg_exp2_poly_f32(float f) /* 2^f for |f| <= 1/2 */

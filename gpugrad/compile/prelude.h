@@ -108,51 +108,55 @@ GG_CONVERSION(uint32_t, u32)
 GG_FN uint64_t gg_to_u64(double x) { return x < 9223372036854775808.0 ? (uint64_t)(int64_t)x : (uint64_t)x; }
 
 #ifndef GG_CUDA
-// Vectors of 64 bytes, for vectors.py: loading, filling, comparing, and one number from all elements.
-#define GG_VECTOR(T, I, S, N)                                                                  \
-    typedef T gg_v_##S __attribute__((vector_size(64)));                                       \
-    typedef I gg_m_##S __attribute__((vector_size(64)));                                       \
-    GG_FN gg_v_##S gg_load_##S(const T *p)                                                     \
-    {                                                                                          \
-        gg_v_##S v;                                                                            \
-        __builtin_memcpy(&v, p, 64);                                                           \
-        return v;                                                                              \
-    }                                                                                          \
-    GG_FN gg_v_##S gg_all_##S(T x) { return x - (gg_v_##S){0}; }                               \
-    GG_FN gg_v_##S gg_choose_##S(gg_m_##S m, gg_v_##S a, gg_v_##S b)                           \
-    {                                                                                          \
-        return (gg_v_##S)((m & (gg_m_##S)a) | (~m & (gg_m_##S)b));                             \
-    }                                                                                          \
-    GG_FN gg_v_##S gg_v_maximum_##S(gg_v_##S a, gg_v_##S b)                                    \
-    {                                                                                          \
-        return gg_choose_##S((gg_m_##S)(a > b) | (gg_m_##S)(a != a), a, b);                    \
-    }                                                                                          \
-    GG_FN gg_v_##S gg_v_minimum_##S(gg_v_##S a, gg_v_##S b)                                    \
-    {                                                                                          \
-        return gg_choose_##S((gg_m_##S)(a < b) | (gg_m_##S)(a != a), a, b);                    \
-    }                                                                                          \
-    GG_HALVED(T, S, N, sum, a + b)                                                             \
-    GG_HALVED(T, S, N, prod, a * b)                                                            \
-    GG_HALVED(T, S, N, max, gg_maximum_##S(a, b))                                              \
-    GG_HALVED(T, S, N, min, gg_minimum_##S(a, b))
-// Down to 16 bytes by halves, then element by element.
-#define GG_HALVED(T, S, N, NAME, BOTH)                                                         \
+// Vectors of 64 bytes, for vectors.py: loading, filling, and one number from all elements, by halves where the compiler can.
+#define GG_HALVES_F32(OP)                                                                      \
+    gg_v8_f32 a = GG_HALF(v, 0, 1, 2, 3, 4, 5, 6, 7) OP GG_HALF(v, 8, 9, 10, 11, 12, 13, 14, 15); \
+    gg_v4_f32 b = GG_HALF(a, 0, 1, 2, 3) OP GG_HALF(a, 4, 5, 6, 7);                            \
+    gg_v4_f32 c = b OP GG_HALF(b, 2, 3, 0, 1);                                                 \
+    return c[0] OP c[1];
+#define GG_HALVES_F64(OP)                                                                      \
+    gg_v4_f64 a = GG_HALF(v, 0, 1, 2, 3) OP GG_HALF(v, 4, 5, 6, 7);                            \
+    gg_v2_f64 b = GG_HALF(a, 0, 1) OP GG_HALF(a, 2, 3);                                        \
+    return b[0] OP b[1];
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define GG_HALF(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
+#endif
+#endif
+typedef float gg_v_f32 __attribute__((vector_size(64)));
+typedef float gg_v8_f32 __attribute__((vector_size(32)));
+typedef float gg_v4_f32 __attribute__((vector_size(16)));
+typedef double gg_v_f64 __attribute__((vector_size(64)));
+typedef double gg_v4_f64 __attribute__((vector_size(32)));
+typedef double gg_v2_f64 __attribute__((vector_size(16)));
+GG_FN gg_v_f32 gg_load_f32(const float *p)
+{
+    gg_v_f32 v;
+    __builtin_memcpy(&v, p, 64);
+    return v;
+}
+GG_FN gg_v_f64 gg_load_f64(const double *p)
+{
+    gg_v_f64 v;
+    __builtin_memcpy(&v, p, 64);
+    return v;
+}
+GG_FN gg_v_f32 gg_all_f32(float x) { return x - (gg_v_f32){0}; }
+GG_FN gg_v_f64 gg_all_f64(double x) { return x - (gg_v_f64){0}; }
+#ifdef GG_HALF
+#define GG_VECTOR(T, S, N, NAME, OP, HALVES)                                                   \
+    GG_FN T gg_##NAME##_##S(gg_v_##S v) { HALVES(OP) }
+#else
+#define GG_VECTOR(T, S, N, NAME, OP, HALVES)                                                   \
     GG_FN T gg_##NAME##_##S(gg_v_##S v)                                                        \
     {                                                                                          \
-        T x[N / 2], y[N / 2], z[N / 4];                                                        \
-        __builtin_memcpy(x, &v, 32);                                                           \
-        __builtin_memcpy(y, (const char *)&v + 32, 32);                                        \
-        for (int l = 0; l < N / 2; ++l) { T a = x[l], b = y[l]; x[l] = BOTH; }                 \
-        for (int l = 0; l < N / 4; ++l) { T a = x[l], b = x[l + N / 4]; z[l] = BOTH; }         \
-        for (int h = N / 8; h; h /= 2)                                                         \
-            for (int l = 0; l < h; ++l) { T a = z[l], b = z[l + h]; z[l] = BOTH; }             \
-        return z[0];                                                                           \
+        T x = v[0];                                                                            \
+        for (int l = 1; l < N; ++l) x = x OP v[l];                                             \
+        return x;                                                                              \
     }
-GG_VECTOR(float, int32_t, f32, 16)
-GG_VECTOR(double, int64_t, f64, 8)
-
-#pragma omp declare reduction(gg_max_f32 : float : omp_out = gg_maximum_f32(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f32)
-#pragma omp declare reduction(gg_min_f32 : float : omp_out = gg_minimum_f32(omp_out, omp_in)) initializer(omp_priv = gg_inf_f32)
-#pragma omp declare reduction(gg_max_f64 : double : omp_out = gg_maximum_f64(omp_out, omp_in)) initializer(omp_priv = -gg_inf_f64)
-#pragma omp declare reduction(gg_min_f64 : double : omp_out = gg_minimum_f64(omp_out, omp_in)) initializer(omp_priv = gg_inf_f64)
+#endif
+GG_VECTOR(float, f32, 16, sum, +, GG_HALVES_F32)
+GG_VECTOR(float, f32, 16, prod, *, GG_HALVES_F32)
+GG_VECTOR(double, f64, 8, sum, +, GG_HALVES_F64)
+GG_VECTOR(double, f64, 8, prod, *, GG_HALVES_F64)
 #endif

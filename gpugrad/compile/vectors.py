@@ -1,7 +1,7 @@
 """Quick reductions in C, with vectors spelled out.
 
 A compiler that vectorises a sum keeps one vector of partial sums, and every addition waits for the one before it. Where little
-else is to be done, that is what the time goes to. So sums, maxima and the like of plain arithmetic are written with several
+else is to be done, that is what the time goes to. So sums and products of plain arithmetic are written with several
 vectors side by side, in the vector types that GCC and Clang have in common; what is less than a vector is left to a plain loop.
 """
 
@@ -14,7 +14,7 @@ from gpugrad.compile.schedule import OTHER, walk
 
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative"})
 _VIEWS = frozenset({"broadcast", "reshape", "permute"})
-_KINDS = frozenset({"sum", "prod", "max", "min"})
+_KINDS = frozenset({"sum", "prod"})
 
 BYTES = 64
 """Of a vector: one register of AVX-512, two of AVX2, four of NEON."""
@@ -80,7 +80,4 @@ def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Sc
 
 
 def _combined(node: Node, a: str, b: str) -> str:
-    kind = node.attributes[0]
-    if kind in ("max", "min"):
-        return f"gg_v_{kind}imum_{suffix(node.dtype)}({a}, {b})"
-    return f"({a} {'+' if kind == 'sum' else '*'} {b})"
+    return f"({a} {'+' if node.attributes[0] == 'sum' else '*'} {b})"

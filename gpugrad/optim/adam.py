@@ -38,7 +38,7 @@ def adam(
     state: tuple[Any, ...] = (exp_avg, exp_avg_sq)
     if max_exp_avg_sq is not None:
         state += (maximum(max_exp_avg_sq, exp_avg_sq),)
-    return p - step_size * exp_avg / (sqrt(state[-1]) / correction2_sqrt + eps), *state
+    return p - step_size * exp_avg / (sqrt(state[-1]) * (1 / correction2_sqrt) + eps), *state
 
 
 class Adam(Optimizer):
