@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.dtypes import DType
+from gpugrad.arrays.dtypes import DType, is_inexact
 from gpugrad.compile.sizes import Polynomial, Size, polynomial, same, text
 
 Shape = tuple[Any, ...]  # of int and Size
@@ -96,7 +96,7 @@ class Graph:
     def constant(self, number: Any, dtype: DType) -> Node:
         """A number, in a dtype that can hold it. Raises OverflowError if it cannot."""
         scalar = dtype.type(number)
-        if dtype.itemsize == 2 and dtype.kind == "f" and numpy.isfinite(scalar):
+        if dtype.itemsize == 2 and is_inexact(dtype) and numpy.isfinite(scalar):
             scalar = numpy.float32(number)  # computed with in float32, so there is no need to round it to 16 bits first
         # repr tells 0.0 from -0.0 and True from 1, which are equal as keys; nan is not even equal to itself.
         return self.node("constant", (), (repr(scalar.item()), _Number(scalar)), dtype=dtype, shape=())
@@ -122,7 +122,7 @@ class Graph:
 
     def weak(self, x: Node, dtype: DType) -> Node:
         """A number in the dtype of the array beside it; of 16 bits, which are computed with in float32, it is not rounded to these."""
-        if dtype.itemsize > 2 or dtype.kind != "f" or x.op == "constant":
+        if dtype.itemsize > 2 or not is_inexact(dtype) or x.op == "constant":
             return self.cast(x, dtype)
         return self.node("weak", (x,), dtype=dtype, shape=x.shape)
 
@@ -278,7 +278,11 @@ def result_dtype(op: str, *operands: Any) -> DType:
     """The dtype of NumPy's result for operands of these dtypes; the types bool, int and float stand for Python numbers."""
     if op in _OWN:
         dtype = operands[0]
-        return dtype if dtype.kind == "f" else FLOAT64
+        return dtype if is_inexact(dtype) else FLOAT64
+    bfloat16 = next((x for x in operands if not isinstance(x, type) and x.name == "bfloat16"), None)
+    if bfloat16 is not None:  # of ml_dtypes, which does not promote with Python numbers as NumPy does: as float16, then
+        out = result_dtype(op, *(numpy.dtype("float16") if x is bfloat16 else x for x in operands))
+        return bfloat16 if out.name == "float16" else out
     samples = [x(1) if isinstance(x, type) else numpy.ones(1, x) for x in operands]
     with numpy.errstate(all="ignore"):
         out = getattr(numpy, op)(*samples)
@@ -291,6 +295,8 @@ def operand_dtype(op: str, *operands: Any) -> DType:
     out = result_dtype(op, *operands)
     if out != BOOL and op not in ("sign",):
         return out
+    if any(not isinstance(x, type) and x.name == "bfloat16" for x in operands):
+        return result_dtype("add", *operands)
     common: DType = numpy.result_type(*(x(1) if isinstance(x, type) else x for x in operands))
     return common
 

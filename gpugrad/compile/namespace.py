@@ -26,6 +26,7 @@ from gpugrad.arrays.dtypes import (
     int16,
     int32,
     int64,
+    is_inexact,
     numpy_dtype,
     uint8,
     uint16,
@@ -230,7 +231,7 @@ def square(x: Any, /) -> Any:
 
 
 def reciprocal(x: Any, /) -> Any:
-    if not _is_weak(x) and x.dtype.kind != "f":
+    if not _is_weak(x) and not is_inexact(x.dtype):
         raise UntraceableError(f"reciprocal has no kernel for {x.dtype}")
     return elementwise("divide", 1, x)
 
@@ -239,8 +240,7 @@ def where(condition: Any, x: Any, y: Any, /) -> Any:
     condition, x, y = (_checked(v) for v in (condition, x, y))
     if isinstance(condition, builtins.bool):
         return x if condition else y
-    specs = [_spec(v) for v in (x, y)]
-    dtype = numpy_dtype(numpy.result_type(*(s(1) if isinstance(s, type) else s for s in specs)))
+    dtype = result_type(x, y)
     nodes = [_node(condition, BOOL), _node(x, dtype), _node(y, dtype)]
     return _symbol(_trace().graph.apply("where", nodes, check_dtype(dtype), _broadcast(*map(_shape, (condition, x, y)))))
 
@@ -630,7 +630,7 @@ def count_nonzero(x: Any, /, *, axis: Axes = None, keepdims: builtins.bool = Fal
 
 
 def mean(x: Any, /, *, axis: Axes = None, keepdims: builtins.bool = False) -> Any:
-    if x.dtype.kind != "f":
+    if not is_inexact(x.dtype):
         x = astype(x, float64)
     count: Any = 1
     for a in _axes(axis, x.ndim):
@@ -639,7 +639,7 @@ def mean(x: Any, /, *, axis: Axes = None, keepdims: builtins.bool = False) -> An
 
 
 def var(x: Any, /, *, axis: Axes = None, correction: float = 0.0, keepdims: builtins.bool = False) -> Any:
-    if x.dtype.kind != "f":
+    if not is_inexact(x.dtype):
         x = astype(x, float64)
     count: Any = 1
     for a in _axes(axis, x.ndim):

@@ -121,10 +121,10 @@ def _prod(x: Any, axis: Any, keepdims: bool) -> Any:
     return gg.prod(gg.cos(x), axis=axis, keepdims=keepdims)
 
 
-UNARY = {
+OWN_UNARY = {
     "root": _root, "root_where_positive": _root_where_positive, "log_where_positive": _log_where_positive,
     "reciprocal_where_large": _reciprocal_where_large, "log": _log, "log1p": _log1p, "exp": _exp, "asin": _asin, "clip": _clip,
-    "relu": _relu, "stopped": _stopped, "gelu": _gelu, "sigmoid": F.sigmoid, "softplus": F.softplus,
+    "relu": _relu, "stopped": _stopped, "gelu": _gelu, "sigmoid": F.sigmoid, "silu": F.silu,
 }  # fmt: skip
 OWN_BINARY = {"divide": _divide, "pow": _pow, "atan2": _atan2, "hypot": _hypot, "larger": _larger, "fused": _fused}
 OWN_REDUCTIONS = {"deviation": _deviation, "logsumexp": _logsumexp, "prod": _prod}
@@ -133,13 +133,13 @@ OWN_REDUCTIONS = {"deviation": _deviation, "logsumexp": _logsumexp, "prod": _pro
 class DifferentiableBuilder(Builder):
     """Draws steps whose derivatives are defined and moderate."""
 
-    UNARY = (*"abs asinh atan cos cosh expm1 floor negative positive sin sinh square tanh round".split(), *UNARY)
+    UNARY = (*"abs asinh atan cos cosh expm1 floor negative positive sin sinh square tanh round".split(), *OWN_UNARY)
     BINARY = (*"add subtract multiply multiply maximum minimum logaddexp".split(), *OWN_BINARY)
     REDUCTIONS = (*"sum mean max min var".split(), *OWN_REDUCTIONS)
     NORMALISING = ("subtract", "divide", "multiply", "maximum")
     NUMBERS = (2, 3, -1, 0, 1, 0.5, -1.25, 1e-3)
     CASTS = FLOATS
-    OWN = {**UNARY, **OWN_BINARY, **OWN_REDUCTIONS}
+    OWN = {**OWN_UNARY, **OWN_BINARY, **OWN_REDUCTIONS}
     KINDS = (
         "unary", "unary", "binary", "binary", "binary", "scalar", "choose", "reduce", "reduce", "normalise", "cast", "reshape",
         "permute", "slice", "expand", "squeeze", "flip", "concat", "take", "along", "tril", "boundary", "broadcast", "softmax", "power",
