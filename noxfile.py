@@ -66,13 +66,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks: a table, and whether the targets are met. ``-- --peers`` installs PyTorch and HIPS autograd to compare with."""
+    """The benchmarks: a table, and whether the targets are met. ``-- --peers`` installs PyTorch, JAX and HIPS autograd to compare with."""
     session.install("-e", ".[dev,examples]")
     arguments = [argument for argument in session.posargs if argument != "--peers"]
     if len(arguments) < len(session.posargs):
         # The CPU build of PyTorch: that of PyPI brings gigabytes of CUDA libraries.
         session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
-        session.install("autograd")
+        session.install("jax", "autograd")
     session.run("python", "benchmarks/run.py", *arguments)
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SET = "GPUGRAD_BENCHMARK_THREADS"
 
-_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "torch", "autograd")
+_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "torch", "jax", "autograd")
 
 
 def cores() -> int:

@@ -246,7 +246,8 @@ class _Writer:
                     if _summed(node):
                         outer.write(f"{compute_type(node.dtype)} {inner_names[node.number]} = {_identity(node)};")
                 start, limit = "b", "c"
-            if not beside and vectors.possible(group, emitter, last):
+            apart = not beside and vectors.possible(group, emitter, last)
+            if apart:
                 start = vectors.reduce(group, inner_names, emitter, outer, last, start, limit)
                 emitter.set_index(last, "j", frozenset({"j"}))
                 rest = outer.loop(f"for (int64_t j = {start}; j < {limit}; ++j) {{", variables=("j",))
@@ -264,7 +265,8 @@ class _Writer:
                     loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
                 for root in beside:
                     emitter.store(root, loop)
-                self._remember(loop)
+                if not apart:  # else this loop has the rest alone
+                    self._remember(loop)
             for node in group:
                 if _summed(node):
                     total = names[node.number]

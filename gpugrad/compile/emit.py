@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile.expressions import compute_type, cost, expression, number_text, stored_type, suffix
 from gpugrad.compile.graph import Node, Shape, number
-from gpugrad.compile.schedule import OTHER, Kernel, operand_indices, walk
+from gpugrad.compile.schedule import Index, Kernel, computed, is_computed, operand_indices, walk
 from gpugrad.compile.sizes import Size, polynomial, same, text
 
 
@@ -101,6 +101,7 @@ class Emitter:
         self.cost = 0
         self.reuse: Callable[[Node, tuple[Ix, ...], Any, Scope], str | None] = lambda node, index, key, scope: None
         self.bits: Callable[[Node, tuple[Ix, ...], Scope], str | None] = lambda node, index, scope: None  # of philox nodes
+        self.vectors: set[str] = set()  # names of values that are vectors
         self.random = False  # whether there are random bits in the source
         self.index: dict[int, Ix] = {}  # of the axes of the space
 
@@ -145,20 +146,20 @@ class Emitter:
     def _merged(self) -> list[Axis]:
         """The axes of the space, neighbours merged where every array has both, one after the other, or neither."""
         shape, reduced = self.kernel.shape, self.kernel.space.reduced
-        accesses: list[tuple[Any, ...] | None] = []
+        accesses: list[Index] = []
         for top, own in self.tops():
             accesses.append(own)  # where it is stored, or reduced
             for node, index in walk(top, self.loaded):
-                mapped = tuple(i if i is None or i is OTHER else own[i] for i in index)
-                if OTHER in mapped:
-                    accesses.append(None)
+                mapped = tuple(_mapped(i, own) for i in index if i is not None)
+                if node.op == "pad":  # asks of every place whether it is inside
+                    accesses.append(tuple(map(computed, mapped)))
                 elif self.loaded(node) and node.number in self.strided:
-                    accesses += [(i,) for i in mapped if i is not None]
+                    accesses += [(i,) for i in mapped]
                 elif self.loaded(node) or node.op in ("iota", "philox"):
-                    accesses.append(tuple(i for i in mapped if i is not None))
+                    accesses.append(mapped)
         axes: list[Axis] = []
         for i, n in enumerate(shape):
-            if axes and axes[-1].reduced == reduced[i] and all(a is not None and _together(a, i - 1, i) for a in accesses):
+            if axes and axes[-1].reduced == reduced[i] and all(_together(access, i - 1, i) for access in accesses):
                 last = axes.pop()
                 axes.append(Axis((*last.members, i), last.size * n, reduced[i]))
             else:
@@ -207,12 +208,11 @@ class Emitter:
         found = home.known.get(key) or (None if home.vector else self.reuse(node, index, key, scope))
         if found is None:
             kind = f"gg_v_{suffix(node.dtype)}" if home.vector else compute_type(node.dtype)
-            if home.vector and self.loaded(node):
-                source = f"gg_load_{suffix(node.dtype)}({self.array(node)} + {self.address(node, index)})"
-            else:
-                source = self._source(node, index, scope)
+            source = self._vector_source(node, index, scope) if home.vector else self._source(node, index, scope)
             self.cost += cost(node) if home is scope and not home.vector else 0
             found = self.name("t")
+            if home.vector:
+                self.vectors.add(found)
             home.write(f"const {kind} {found} = {source};")
             home.known[key] = found
         return found
@@ -238,6 +238,15 @@ class Emitter:
         operands = [self.value(x, _broadcast_index(x, node.shape, index), scope) for x in node.inputs]
         return expression(node, operands)
 
+    def _vector_source(self, node: Node, index: tuple[Ix, ...], scope: Scope) -> str:
+        """C source of a vector of neighbouring elements, of arithmetic: operands that are one number for all stay so, but not results."""
+        end = suffix(node.dtype)
+        if self.loaded(node):
+            return f"gg_load_{end}({self.array(node)} + {self.address(node, index)})"
+        operands = [self.value(x, _broadcast_index(x, node.shape, index), scope) for x in node.inputs]
+        source = expression(node, operands)
+        return source if any(x in self.vectors for x in operands) else f"gg_all_{end}({source})"
+
     def _view(self, node: Node, index: tuple[Ix, ...], scope: Scope) -> str:
         (x,) = node.inputs
         if node.op == "broadcast":
@@ -249,7 +258,7 @@ class Emitter:
             inner = [self._affine(i, start, step) for i, (start, step) in zip(index, node.attributes, strict=True)]
             return self.value(x, tuple(inner), scope)
         (plain,) = operand_indices(node, tuple(None if same(n, 1) else i for i, n in enumerate(node.shape)))
-        if OTHER not in plain:
+        if not is_computed(plain):
             return self.value(x, tuple(ZERO if i is None else index[i] for i in plain), scope)
         flat = Ix(f"({self.offset(node.shape, index)})", frozenset().union(*(i.variables for i in index)))
         unflat: list[Ix] = []
@@ -346,9 +355,14 @@ def _missing(dtype: DType) -> str:
     return "0" if dtype.kind in "biu" else f"gg_nan_{'f64' if dtype.itemsize == 8 else 'f32'}"
 
 
-def _together(access: tuple[Any, ...], first: int, second: int) -> bool:
+def _mapped(place: Any, own: tuple[int, ...]) -> Any:
+    """A place in terms of the axes of the space, from one in terms of a top's own axes."""
+    return frozenset(own[i] for i in place) if isinstance(place, frozenset) else own[place]
+
+
+def _together(access: Index, first: int, second: int) -> bool:
     """Whether an array has both axes, the second right after the first, or neither."""
-    if first not in access and second not in access:
+    if {first, second}.isdisjoint(computed(*access)):
         return True
     return first in access and second in access and access.index(second) == access.index(first) + 1
 

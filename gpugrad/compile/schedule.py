@@ -56,12 +56,9 @@ class Call:
     level: int
 
 
-class _Other:
-    """An index that is no axis of the space as it is: a computed one, or part of an axis."""
-
-
-OTHER = _Other()
-Index = tuple[Any, ...]  # of axis numbers, OTHER, and None for axes of size 1
+Index = tuple[Any, ...]
+"""Of each axis of an array: the number of the axis of the space that it is, None for size 1, or, where the place is computed, the
+frozenset of the numbers of the axes that it is computed from."""
 
 
 def schedule(outputs: Sequence[Node], beside: bool = False) -> list[Kernel | Call]:
@@ -310,34 +307,42 @@ def _calls_below(root: Node) -> Iterator[Node]:
 
 
 def operand_indices(node: Node, index: Index) -> list[Index]:
-    """The index of each operand for that of the node: axis numbers where the operand has the node's axis whole."""
+    """The index of each operand for that of the node."""
     if node.op == "reshape":
         (x,) = node.inputs
         long = [i for i, n in zip(index, node.shape, strict=True) if not same(n, 1)]
         if shape_key(_long(x.shape)) == shape_key(_long(node.shape)):
             axes = iter(long)
             return [tuple(None if same(n, 1) else next(axes) for n in x.shape)]
-        return [tuple(None if same(n, 1) else OTHER for n in x.shape)]
+        return [tuple(None if same(n, 1) else computed(*index) for n in x.shape)]
     if node.op == "permute":
         (axes_of,) = node.attributes
         return [tuple(index[axes_of.index(i)] for i in range(len(index)))]
     if node.op == "slice":
         pairs = zip(index, node.attributes, node.inputs[0].shape, node.shape, strict=True)
-        return [tuple(i if start == 0 and step == 1 and same(n, m) else OTHER for i, (start, step), n, m in pairs)]
+        return [tuple(i if start == 0 and step == 1 and same(n, m) else computed(i) for i, (start, step), n, m in pairs)]
     if node.op == "philox":
         return [(None,)]  # of the state all is read for every element
     if node.op == "pad":
-        return [tuple(None if same(n, 1) else OTHER for n in node.inputs[0].shape)]
+        return [tuple(None if same(n, 1) else computed(i) for i, n in zip(index, node.inputs[0].shape, strict=True))]
     if node.op == "gather":
-        x, positions = node.inputs
         (axis,) = node.attributes
-        return [tuple(OTHER if i == axis else a for i, a in enumerate(index)), index]
+        return [tuple(computed(*index) if i == axis else a for i, a in enumerate(index)), index]
     if node.op == "take":
-        x, positions = node.inputs
         (axis,) = node.attributes
-        stop = axis + len(positions.shape)
-        return [(*index[:axis], OTHER, *index[stop:]), index[axis:stop]]
+        stop = axis + len(node.inputs[1].shape)
+        return [(*index[:axis], computed(*index[axis:stop]), *index[stop:]), index[axis:stop]]
     return [_aligned(x, node, index) for x in node.inputs]
+
+
+def computed(*index: Any) -> frozenset[int]:
+    """A place that is computed from others."""
+    return frozenset().union(*(i if isinstance(i, frozenset) else () if i is None else (i,) for i in index))
+
+
+def is_computed(index: Index) -> bool:
+    """Whether any of the places is computed."""
+    return any(isinstance(i, frozenset) for i in index)
 
 
 def _aligned(x: Node, node: Node, index: Index) -> Index:

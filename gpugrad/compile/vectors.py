@@ -10,7 +10,7 @@ from __future__ import annotations
 from gpugrad.compile.emit import Axis, Emitter, Scope
 from gpugrad.compile.expressions import combine, identity, suffix
 from gpugrad.compile.graph import LEAVES, Node
-from gpugrad.compile.schedule import OTHER, walk
+from gpugrad.compile.schedule import is_computed, walk
 
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative"})
 _VIEWS = frozenset({"broadcast", "reshape", "permute"})
@@ -31,7 +31,7 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
     last = axis.members[-1]
     for reduction in group:
         for node, index in walk(reduction.inputs[0], emitter.loaded):
-            if OTHER in index:
+            if is_computed(index):
                 return False
             if last not in index:
                 continue  # one number for all elements

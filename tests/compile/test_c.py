@@ -177,3 +177,15 @@ def test_strided_arguments() -> None:
     x, y = array(300, 40).T, array(80, 600)[::-2, 1::2]
     for a, b in zip(f(x, y), (x * y, (x * y).sum(1), (x - y).sum(0), x.max()), strict=True):
         numpy.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
+
+
+def test_a_value_of_a_pass_with_vectors_is_not_taken_from_a_buffer() -> None:
+    """Only the rest of such a pass is a loop element by element: what it keeps would be a part of the row."""
+
+    def f(x: Any, w: Any) -> Any:
+        d = x / w / w / w
+        return d - gg.sum(d, axis=1, keepdims=True) + gg.exp(gg.sum(gg.exp(d), axis=1, keepdims=True))
+
+    rng = numpy.random.default_rng(0)
+    x, w = rng.uniform(0.5, 1, (3, 75)), rng.uniform(1, 2, 75)
+    numpy.testing.assert_allclose(Compiled(f, strict=True)(x, w), f(x, w), rtol=1e-12)
