@@ -365,6 +365,7 @@ class _Pair:
         self.forward = Program(self.name, [*traced.outputs, *self.extra], traced.inputs, traced.scalars, strided, {}, target)
         self.runs = self.forward.runs
         self._backward: dict[tuple[str, ...], tuple[Program, list[int]]] = {}
+        self._reached: dict[tuple[bool, ...], list[int]] = {}
         self._lock = threading.Lock()
 
     def saved(self, arguments: Sequence[Any], results: Sequence[Any]) -> list[Any]:
@@ -407,6 +408,14 @@ class _Pair:
         if not found[0].runs:
             raise UntraceableError(f"{self.name}: the kernels of the backward pass could not be compiled")
         return found
+
+    def reached(self, given: tuple[bool, ...]) -> list[int]:
+        """The numbers of the arguments that have a gradient, where these of the results have one."""
+        with self._lock:
+            if given not in self._reached:
+                found = self.joint.gradients(["whole" if there else "" for there in given])
+                self._reached[given] = [i for i, g in enumerate(found) if g is not None]
+            return self._reached[given]
 
     def bind(self, sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> _Bound:
         return _Bound(self, sizes, strides)
@@ -504,9 +513,11 @@ class _Pull:
         given = [(i, g, k in live) for k, (i, g) in enumerate(zip(seeded, gradients, strict=True)) if g is not None]
         masks = [broadcast_to(live[k], g.shape) for k, g in enumerate(gradients) if k in live]
         outputs = tuple((i, masked) for i, _, masked in given)
-        product = self.owner._vjp(len(arguments), self.numbers, outputs, tuple(self.options), len(self.states))
+        reached = self.bound.pair.reached(tuple(g is not None for g in gradients))
+        numbers = tuple(self.numbers[i] for i in reached)
+        product = self.owner._vjp(len(arguments), numbers, outputs, tuple(self.options), len(self.states))
         found = product(*arguments, *self.options.values(), *(g for _, g, _ in given), *masks, *self.states)
-        return list(zip(self.nodes, found, strict=True))
+        return [(self.nodes[i], g) for i, g in zip(reached, found, strict=True)]
 
 
 def _structure(tree: Any) -> Any:

@@ -184,7 +184,7 @@ def test_a_value_of_a_pass_with_vectors_is_not_taken_from_a_buffer() -> None:
 
     def f(x: Any, w: Any) -> Any:
         d = x / w / w / w
-        return d - gg.sum(d, axis=1, keepdims=True) + gg.exp(gg.sum(gg.exp(d), axis=1, keepdims=True))
+        return d - gg.sum(d, axis=1, keepdims=True)
 
     rng = numpy.random.default_rng(0)
     x, w = rng.uniform(0.5, 1, (3, 75)), rng.uniform(1, 2, 75)
