@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from compile.disturbed import check, runs_on_numpy
-from hypothesis import HealthCheck, given, settings
 from compile.programs import Program, programs
+from hypothesis import HealthCheck, given, settings
 
 from gpugrad.compile.compiled import Compiled
 

@@ -1,18 +1,25 @@
-"""C++ source to a loaded shared library, cached by content in the temporary directory."""
+"""C++ source to a loaded shared library, cached by content in the temporary directory.
+
+Where NVIDIA's runtime compiler is installed (see tests/nvrtc.py), it compiles every source of a RawModule or RawKernel too, once, for
+every architecture there: so each kernel that a test runs here is known to compile for GPUs. GPUGRAD_TEST_NVRTC=0 leaves that out.
+"""
 
 import ctypes
 import functools
 import getpass
 import hashlib
+import importlib.util
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 
 HERE = pathlib.Path(__file__).parent
+NVRTC = HERE.parents[2] / "nvrtc.py"
 THREADS = HERE / "cuda" / "threads.cpp"
 # What a source may include is in `include`; -nostdinc because NVRTC has no headers of the C++ library either.
 FLAGS = (
@@ -22,6 +29,7 @@ FLAGS = (
 )  # fmt: skip
 # What a GPU refuses or computes differently, and what would end the process here. threads.cpp turns it into an error.
 CHECKS = ("-fsanitize=alignment,bounds,integer-divide-by-zero", "-fno-sanitize-recover=all")
+RAW = ("cuda_on_cpu.h",)  # what is put before a source that its author wrote whole
 LIBRARIES = ("-lm", "-lc", "-lgcc")
 
 UNSUPPORTED = re.compile(r"cooperative_groups|nvcuda|\basm\s*(volatile)?\s*\(|\b__asm__\b")
@@ -96,7 +104,41 @@ def threads():
 
 
 @functools.cache
-def load(source, tail="", definitions=(), headers=("cuda_on_cpu.h",)):
+def _nvrtc():
+    """The module tests/nvrtc.py, or None where it cannot compile. By its path: not every process that runs kernels has tests/ in sys.path."""
+    module = sys.modules.get("nvrtc")
+    if module is None:
+        spec = importlib.util.spec_from_file_location("nvrtc", NVRTC)
+        module = sys.modules["nvrtc"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module if module.available() else None
+
+
+@functools.cache
+def _check_by_nvrtc(source, definitions):
+    """Raise nvrtc.CompileError if NVRTC refuses the source for one of the architectures. A source that it took is not compiled again.
+
+    CuPy passes -std=c++17 unless told otherwise, the headers of the CUDA toolkit, and the options of the module, of which only macros
+    matter here. Sources with other headers are not checked: those of tests of the stand-in alone.
+    """
+    if any(o.startswith(("-I", "--include-path=")) for o in definitions):
+        return
+    key = hashlib.sha256(repr((source, definitions, NVRTC.read_bytes())).encode()).hexdigest()[:24]
+    taken = _folder() / f"{key}.nvrtc"
+    if taken.exists():
+        return
+    nvrtc = _nvrtc()
+    if nvrtc is None:
+        return
+    macros = [o.removeprefix("--define-macro=").removeprefix("-D").strip().partition("=") for o in definitions]
+    lines = [f"#define {name} {value if equals else 1}" for name, equals, value in macros]
+    for architecture in nvrtc.ARCHITECTURES:
+        nvrtc.compile_cuda("\n".join([*lines, '#line 1 "kernel.cu"', source] if lines else [source]), architecture)
+    taken.touch()
+
+
+@functools.cache
+def load(source, tail="", definitions=(), headers=RAW):
     """The library made from `source`, as if in a file kernel.cu, and from `tail`, which exports what is called.
 
     `source` stands in an unnamed namespace: what no kernel uses costs nothing, and shared variables in templates can be
@@ -116,7 +158,10 @@ def load(source, tail="", definitions=(), headers=("cuda_on_cpu.h",)):
         "}",
         tail,
     ])  # fmt: skip
-    return ctypes.PyDLL(str(_build(text, flags if cpp else (*flags, "-nostdinc"), LIBRARIES)))
+    library = _build(text, flags if cpp else (*flags, "-nostdinc"), LIBRARIES)
+    if headers == RAW and os.environ.get("GPUGRAD_TEST_NVRTC") != "0":
+        _check_by_nvrtc(source, definitions)
+    return ctypes.PyDLL(str(library))
 
 
 def check(code):
