@@ -32,7 +32,7 @@ from gpugrad.tape import Rule, raw
 def follow(rule: Rule, residuals: tuple[Any, ...], gradient: Any, live: Any) -> tuple[Any, Any]:
     """The gradient that a rule returned, with zeros where it is not live, and the mask that goes on with it, or None."""
     if rule.elementwise:
-        if live is not None and not rule.linear and not _known_finite(gradient):
+        if live is not None and gradient is not None and not rule.linear and not _known_finite(gradient):
             gradient = where(live, gradient, 0)
         if rule.branch is not None:
             named = dict(zip(rule.residuals, map(raw, residuals), strict=True))

@@ -110,3 +110,11 @@ def test_no_zeros_are_set_where_all_is_finite(monkeypatch):
 def test_on_every_backend(backend):
     x = backend.asarray(X)
     assert_close(backend.to_numpy(gg.grad(total(gg.sqrt))(x)), SAFE)
+
+
+def test_a_rule_without_a_gradient_behind_a_mask():
+    """The sign in the derivative of abs has no gradient of its own: zero, wherever the mask is live."""
+    x = gg.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    (g,) = gg.gradients(gg.sum(gg.where(x != 0, abs(x) * x, 0)), [x], create_graph=True)
+    assert g.tolist() == [4.0, 0.0, 6.0]
+    assert gg.gradients(gg.sum(g), [x])[0].tolist() == [-2.0, 0.0, 2.0]

@@ -296,7 +296,7 @@ def operand_dtype(op: str, *operands: Any) -> DType:
     if out != BOOL and op not in ("sign",):
         return out
     if any(not isinstance(x, type) and x.name == "bfloat16" for x in operands):
-        return result_dtype("add", *operands)
+        return result_dtype("add", operands[0], operands[-1])  # of one operand, its own
     common: DType = numpy.result_type(*(x(1) if isinstance(x, type) else x for x in operands))
     return common
 

@@ -22,6 +22,9 @@ BYTES = 64
 SIDES = 4
 """Vectors side by side: an addition takes about four cycles."""
 
+MOST = 12
+"""Ops for an element, above which the additions at the end do not matter, and five copies of the rest would."""
+
 
 def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
     """Whether reductions along `axis` can be written with vectors: of plain arithmetic on what lies in memory one after the other."""
@@ -29,6 +32,7 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
     if dtype.kind != "f" or dtype.itemsize < 4 or not all(n.dtype == dtype and n.attributes[0] in _KINDS for n in group):
         return False
     last = axis.members[-1]
+    ops = 0
     for reduction in group:
         for node, index in walk(reduction.inputs[0], emitter.loaded):
             if is_computed(index):
@@ -39,8 +43,12 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
                 long = [i for i in index if i is not None]
                 if node.dtype != dtype or node.number in emitter.strided or long[-1] != last:
                     return False
+            elif ops > MOST:
+                return False
             elif node.op in LEAVES or node.dtype != dtype or not (node.op in _ARITHMETIC or node.op in _VIEWS):
                 return False
+            else:
+                ops += node.op in _ARITHMETIC
     return True
 
 

@@ -42,6 +42,11 @@ def _root_where_positive(x: Any) -> Any:
     return gg.where(x > 0, gg.sqrt(x), 0)
 
 
+def _singular(x: Any) -> Any:
+    """Its derivative is nan where x is not positive: the loss is to leave these elements out, by a where outside of the program."""
+    return gg.sqrt(x * gg.astype(x > 0, x.dtype))
+
+
 def _log_where_positive(x: Any) -> Any:
     return gg.where(x > 0.25, gg.log(x), gg.expm1(x))
 
@@ -207,7 +212,8 @@ def _floating(x: Any) -> bool:
 
 
 @st.composite
-def differentiated(draw: Any, most: int = 8) -> Differentiated:
+def differentiated(draw: Any, most: int = 8, singular: bool = True) -> Differentiated:
+    """`singular`: one more result may have derivatives that are nan, where the loss masks them."""
     builder = DifferentiableBuilder(draw)
     dtypes = MIXED if draw(st.booleans()) else (draw(st.sampled_from(FLOATS)),)
     given = draw(arguments(dtypes=dtypes, special=False, empty=False))
@@ -234,6 +240,11 @@ def differentiated(draw: Any, most: int = 8) -> Differentiated:
     if RECORDING not in kinds:
         kinds = [RECORDING if _floating(x) else ARRAY for x in given]
     losses = [draw(st.sampled_from(LOSSES)) for _ in results]
+    if singular and draw(st.integers(0, 3)) == 0:
+        count = len(builder.values)
+        builder.add("singular", builder.operand(), function=_singular)
+        results += range(count, len(builder.values))
+        losses += ["where_positive"] * (len(builder.values) - count)
     return Differentiated(Program(given, builder.steps, results), kinds, same, losses)
 
 
@@ -267,6 +278,8 @@ def loss_of(kind: str, y: Any, upload: Any) -> Any:
         return gg.sum(gg.flip(y, axis=-1) * w)
     if kind == "where":
         return gg.sum(gg.where(_mask(tuple(y.shape), upload), y, 0) * w)
+    if kind == "where_positive":
+        return gg.sum(gg.where(y > 0, y, 0) * w)
     if kind == "where_column" and y.ndim:
         return gg.sum(gg.where(_mask(tuple(y.shape)[-1:], upload), y, 0) * w)
     if kind == "where_sum" and y.ndim:
