@@ -43,9 +43,7 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
                 long = [i for i in index if i is not None]
                 if node.dtype != dtype or node.number in emitter.strided or long[-1] != last:
                     return False
-            elif ops > MOST:
-                return False
-            elif node.op in LEAVES or node.dtype != dtype or not (node.op in _ARITHMETIC or node.op in _VIEWS):
+            elif ops > MOST or node.op in LEAVES or node.dtype != dtype or not (node.op in _ARITHMETIC or node.op in _VIEWS):
                 return False
             else:
                 ops += node.op in _ARITHMETIC
