@@ -54,6 +54,5 @@ def examine(result: Tensor, name: str, operands: tuple[Any, ...]) -> Tensor:
 def examine_gradient(gradient: Any, incoming: Any, name: str, operand: str, site: str) -> None:
     """Raise AnomalyError if the gradient rule of `name` made the first nan or inf of a backward pass."""
     if not finite(gradient) and finite(incoming):
-        raise AnomalyError(
-            f"{name}: the first nan or inf of the backward pass is in the gradient of its operand {operand}; the op was called at {site}"
-        )
+        where = f"the gradient of its operand {operand}" if operand else "one of its gradients"
+        raise AnomalyError(f"{name}: the first nan or inf of the backward pass is in {where}; the op was called at {site}")

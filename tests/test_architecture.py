@@ -27,7 +27,7 @@ FLOORS = (
     ("compile",),
     ("families",),
     ("ops",),
-    ("branches", "sweep", "differentiate", "checkpoint", "custom", "derived", "fusion", "random"),
+    ("branches", "sweep", "differentiate", "checkpoint", "custom", "derived", "fused_gradient", "fusion", "random"),
     ("operators", "namespace", "special", "testing", "files"),
     ("nn.functional",),
     ("nn.init", "nn", "optim", "data"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
+import pickle
 import shutil
 import threading
 import weakref
@@ -153,6 +155,54 @@ def test_trees_keywords_and_methods():
     assert x.grad.tolist() == [6.0, 6.0]
 
 
+def test_a_method_sees_the_attributes_of_each_call(caplog):
+    class Layer(gg.nn.Module):
+        gain = 2.0
+
+        @gg.fuse
+        def forward(self, x):
+            return x * (self.gain if self.training else 1.0)
+
+    layer, x = Layer(), gg.tensor([1.0, 2.0], requires_grad=True)
+    for gain, training in ((2.0, True), (5.0, True), (5.0, False)):
+        layer.gain = gain
+        layer.train(training)
+        out = layer(x)
+        factor = gain if training else 1.0
+        assert out.tolist() == [factor, 2 * factor]
+        assert gg.gradients(gg.sum(out), [x])[0].tolist() == [factor, factor]
+        assert layer.forward({"x": x}["x"]).tolist() == out.tolist()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 and "forward: an argument is an object of type Layer" in said[0]
+
+
+def test_static_methods_and_methods_of_classes():
+    class Model:
+        @staticmethod
+        @gg.fuse
+        def doubled(x):
+            return x * 2
+
+        @classmethod
+        @gg.fuse
+        def named(cls, x):
+            return gg.exp(x) * len(cls.__name__)
+
+    x = np.ones(3)
+    assert Model.doubled(x).tolist() == Model().doubled(x).tolist() == [2.0, 2.0, 2.0]
+    np.testing.assert_allclose(Model.named(x), 5 * np.exp(x))
+    assert "exp(" in Model.named.graph(x) and "gg_exp_f64" in Model().named.source("c", x)
+
+
+def test_many_ints_run_the_function_after_one_line(caplog):
+    f, x = gg.fuse(lambda x, step, scale: x * step + scale), np.ones(3)
+    for step in range(2, 50):
+        assert f(x, step, 0.5).tolist() == [step + 0.5] * 3
+    assert sum(map(len, f._variant((0, 0, 0)).programs.values())) == 32
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 and "'step'" in said[0] and "pass floats or arrays" in said[0]
+
+
 def test_floats_may_change_and_ints_are_part_of_the_program():
     traced = []
 
@@ -292,6 +342,15 @@ def test_debug_mode_names_the_line():
         gg.fuse(lambda x: gg.log(x))(gg.tensor([0.0, 1.0], requires_grad=True))
 
 
+def test_debug_mode_finds_the_first_nan_of_a_backward_pass():
+    x = gg.tensor([0.0, 1.0], requires_grad=True)
+    with (
+        gg.debug(),
+        pytest.raises(gg.AnomalyError, match=r"root: .* is in one of its gradients; the op was called at .*test_fusion"),
+    ):
+        gg.sum(gg.fuse(gg.sqrt, name="root")(x)).backward()
+
+
 def test_threads_may_call_and_differentiate():
     f = gg.fuse(standardized)
     arrays = draw(((8, 6), (6,), (6,)))
@@ -423,6 +482,50 @@ def test_an_error_leaves_the_function_usable():
     assert f(np.ones(3), np.ones(3)).tolist() == [2.0, 2.0, 2.0]
 
 
+@pytest.mark.parametrize("given", [3, None, "f"])
+def test_what_is_no_function(given):
+    with pytest.raises(TypeError, match=f"fuse: got {given!r}, expected a function"):
+        gg.fuse(given)
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_the_order_of_decorators(kind):
+    with pytest.raises(TypeError, match=f"write @{kind.__name__} above @gg.fuse"):
+        gg.fuse(kind(swiglu))
+
+
+# Copies -----------------------------------------------------------------------------------------------------------------
+
+
+fused_swiglu = gg.fuse(swiglu, name="other")
+
+
+def test_pickling_by_the_function_inside():
+    x = np.ones(3)
+    loaded = pickle.loads(pickle.dumps(fused_swiglu))
+    assert isinstance(loaded, gg.fuse) and loaded._name == "other"
+    np.testing.assert_array_equal(loaded(x, x), fused_swiglu(x, x))
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(gg.fuse(lambda x: x))
+
+
+def test_a_module_with_a_fused_function_is_copied():
+    class Layer(gg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = gg.nn.Parameter(np.full(3, 2.0))
+            self.product = gg.fuse(lambda x, w: x * w)
+
+        def forward(self, x):
+            return self.product(x, self.weight)
+
+    layer, x = Layer(), np.ones(3)
+    layer(x)
+    twin = copy.deepcopy(layer)
+    assert twin.product is not layer.product and copy.copy(layer.product) is not layer.product
+    assert twin(x).tolist() == layer(x).tolist() == [2.0, 2.0, 2.0]
+
+
 # To look at -------------------------------------------------------------------------------------------------------------
 
 
@@ -439,3 +542,31 @@ def test_the_graph_and_the_sources_are_readable():
     assert "swiglu_backward" in f.source("c", gg.tensor(x, requires_grad=True), x)
     with pytest.raises(ValueError, match="'c' or 'cuda'"):
         f.source("fortran", x, x)
+
+
+def test_looking_runs_nothing():
+    ran = []
+
+    @gg.fuse
+    def f(x):
+        ran.append(type(x))
+        return F.dropout(x, 0.5)
+
+    gg.random.manual_seed(3)
+    f.graph(np.ones(8)), f.source("c", gg.tensor(np.ones(8), requires_grad=True))
+    assert ran and np.ndarray not in ran and not f._variant((0,)).programs
+    drawn = gg.random.uniform((4,)).tolist()
+    gg.random.manual_seed(3)
+    assert gg.random.uniform((4,)).tolist() == drawn
+
+
+def test_the_method_of_an_object_has_no_source():
+    class Model:
+        @gg.fuse
+        def double(self, x):
+            return x * 2
+
+    with pytest.raises(gg.TracingError, match="double has no kernels for these arguments"):
+        Model().double.source("c", np.ones(3))
+    assert Model.double.__name__ == Model().double.__name__ == "double"
+    assert repr(gg.fuse(swiglu)) == f"<gg.fuse of {__name__}.swiglu>"

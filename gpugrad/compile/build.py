@@ -5,7 +5,7 @@ The environment is never a reason to fail: without a compiler, with one that fai
 
 Environment variables, read when a kernel is first asked for:
 
-``GPUGRAD_COMPILE``          0 switches compilation off
+``GPUGRAD_COMPILE``          0, no, off or false switches compilation off
 ``GPUGRAD_CC``               the compiler, with arguments if need be; "none" stands for no compiler
 ``GPUGRAD_CACHE_DIR``        where libraries are kept, in place of the user's cache folder
 ``GPUGRAD_COMPILE_TIMEOUT``  seconds after which a compiler is taken to hang (60)
@@ -19,6 +19,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import errno
 import functools
 import hashlib
 import importlib.util
@@ -59,6 +60,8 @@ _LINK = ("-lm", *(("-undefined", "dynamic_lookup") if sys.platform == "darwin" e
 
 _CACHE_BYTES = 512 * 2**20
 _DAY = 86400.0
+_TIMEOUT = 60.0
+_FULL = (b"No space left on device", b"Disk quota exceeded")  # in the words of any compiler, with LC_ALL=C
 _CPU = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "cpu", "isa", "Features")  # of /proc/cpuinfo
 
 _log = logging.getLogger("gpugrad")
@@ -118,7 +121,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _load(source: str, name: str) -> ctypes.CDLL | None:
-    if os.environ.get("GPUGRAD_COMPILE", "1").strip() == "0":
+    if os.environ.get("GPUGRAD_COMPILE", "").strip().lower() in ("0", "no", "off", "false"):
         return None
     command = _compiler()
     if command is None:
@@ -163,11 +166,11 @@ def _compiler() -> tuple[str, ...] | None:
         if path is None:
             _tell("compiler", f"GPUGRAD_CC is {asked!r}, which is no command, {instead}")
             return None
-        return (path, *words[1:])
+        return (os.path.abspath(path), *words[1:])  # it runs in another folder
     for name in ("cc", "gcc", "clang"):
         path = shutil.which(name)
         if path is not None:
-            return (path,)
+            return (os.path.abspath(path),)
     zig = importlib.util.find_spec("ziglang")
     if zig is not None and zig.submodule_search_locations:
         program = Path(zig.submodule_search_locations[0], "zig")
@@ -228,9 +231,10 @@ def _key(source: str, command: tuple[str, ...]) -> str:
 
 def _timeout() -> float:
     try:
-        return float(os.environ["GPUGRAD_COMPILE_TIMEOUT"])
+        seconds = float(os.environ["GPUGRAD_COMPILE_TIMEOUT"])
     except (KeyError, ValueError):
-        return 60.0
+        return _TIMEOUT
+    return seconds if seconds > 0 else _TIMEOUT  # nan is not
 
 
 def _run(command: list[str], build: Path, log: Path) -> int | None:
@@ -276,6 +280,7 @@ def _folder() -> Path:
         kernels = _cache() / "kernels"
         for folder in (kernels.parent.parent, kernels.parent, kernels):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_parent(kernels.parent)
         _check(kernels, os.stat(kernels))
         _state.folder = kernels
     return _state.folder
@@ -287,6 +292,8 @@ def _cache() -> Path:
         return Path(asked).absolute()
     if os.path.isabs(cache):  # the XDG specification: others are to be ignored
         return Path(cache, "gpugrad")
+    if not os.path.isabs(os.environ.get("HOME", "/")):
+        raise FileNotFoundError(f"HOME is {os.environ['HOME']!r}, which is no folder")
     try:
         home = Path.home()
     except RuntimeError as error:
@@ -299,6 +306,15 @@ def _check(path: Path, info: os.stat_result) -> None:
     if info.st_uid != os.geteuid():
         raise _RefusedError(f"{path} belongs to another user, number {info.st_uid}")
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _RefusedError(f"other users may write to {path}: chmod go-w would make it fit")
+
+
+def _check_parent(path: Path) -> None:
+    """_RefusedError if somebody else could put another folder in the place of one of ours; the superuser can anyway."""
+    info = os.stat(path)
+    if info.st_uid not in (0, os.geteuid()):
+        raise _RefusedError(f"{path} belongs to another user, number {info.st_uid}")
+    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX:  # sticky, as /tmp: only owners rename
         raise _RefusedError(f"other users may write to {path}: chmod go-w would make it fit")
 
 
@@ -357,6 +373,10 @@ def _built(folder: Path, entry: str, source: str, command: tuple[str, ...]) -> c
                 _state.native = choice
             if status in (0, None):
                 break
+        if (status == 0 and library.exists() and not library.stat().st_size) or (
+            status not in (0, None) and any(words in log.read_bytes() for words in _FULL)
+        ):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         os.replace(text, folder / text.name)
         if status != 0 or not library.exists():
             os.replace(log, folder / log.name)

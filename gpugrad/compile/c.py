@@ -10,7 +10,8 @@ full      everything is reduced                            a stretch of elements
 ========= ================================================ ==================================================================
 
 Sums of floating-point numbers are taken in vector lanes over stretches of BLOCK elements, and the stretches added up in float64:
-faster than one after the other, and more accurate. A value that one pass over a row computed at some cost and a later one
+faster than one after the other, and more accurate. Their products are taken one after the other, in float64: lanes may overflow
+where the whole does not. A value that one pass over a row computed at some cost and a later one
 needs again is kept in a buffer of the thread, which stays in the cache.
 """
 
@@ -147,7 +148,7 @@ class _Writer:
         for i, buffer in enumerate(self.buffers):
             kind = buffer.split()[0]
             lines.append(
-                f"    {kind} *const {buffer.split()[1]} = ({kind} *)(scratch + {i} * (8 * ({text(scratch[1])}) + 64));"
+                f"    {kind} *const {buffer.split()[1]} = ({kind} *)(scratch + {i} * ((8 * ({text(scratch[1])}) + 127) / 64 * 64));"
             )
         head = f"void {name}(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end)\n{{"
         include = ['#include "philox.h"\n'] if emitter.random else []
@@ -221,7 +222,7 @@ class _Writer:
         axes = self.reduced if axes is None else axes
         names = self.totals = {node.number: emitter.name("m") for node in group}
         for node in group:
-            scope.write(f"{_total_type(node)} {names[node.number]} = {_identity(node, FLOAT64 if _summed(node) else None)};")
+            scope.write(f"{_total_type(node)} {names[node.number]} = {_identity(node, _total_dtype(node))};")
         blocked = any(_summed(node) for node in group)
         inner_names = {n: emitter.name("q") if _summed(node) else names[n] for n, node in zip(names, group, strict=True)}
         # OpenMP's max loses nan, so nan has a flag of its own: a reduction that minds nan itself is combined lane by lane.
@@ -251,6 +252,8 @@ class _Writer:
                 start = vectors.reduce(group, inner_names, emitter, outer, last, start, limit)
                 emitter.set_index(last, "j", frozenset({"j"}))
                 rest = outer.loop(f"for (int64_t j = {start}; j < {limit}; ++j) {{", variables=("j",))
+            elif any(_multiplied(node) for node in group):
+                rest = outer.loop(f"for (int64_t j = {start}; j < {limit}; ++j) {{", variables=("j",))
             else:
                 rest = self._simd("j", start, limit, parent=outer, clauses=clauses)
             with rest as loop:
@@ -276,10 +279,8 @@ class _Writer:
                 name = names[node.number]
                 scope.write(f"{name} = {flags[node.number]} ? gg_nan_{suffix(node.dtype)} : {name};")
         for node in group:
-            emitter.results[node.number] = (
-                f"({compute_type(node.dtype)}){names[node.number]}" if _summed(node) else names[node.number]
-            )
-            if _summed(node) and compute_type(node.dtype) != "double":
+            emitter.results[node.number] = names[node.number]
+            if _total_type(node) != compute_type(node.dtype):
                 final = emitter.name("m")
                 scope.write(f"const {compute_type(node.dtype)} {final} = ({compute_type(node.dtype)}){names[node.number]};")
                 emitter.results[node.number] = final
@@ -362,11 +363,13 @@ class _Writer:
         for node in group:
             item.write(f"{_total_type(node)} {names[node.number]}[{LANES}];")
             if _summed(node):
+                item.write(f"{compute_type(node.dtype)} {partial[node.number]}[{LANES}];")
+            if _total_type(node) != compute_type(node.dtype):
                 finals[node.number] = emitter.name("m")
-                item.write(f"{compute_type(node.dtype)} {partial[node.number]}[{LANES}], {finals[node.number]}[{LANES}];")
+                item.write(f"{compute_type(node.dtype)} {finals[node.number]}[{LANES}];")
         with self._simd("l", "0", "w", parent=item) as loop:
             for node in group:
-                loop.write(f"{names[node.number]}[l] = {_identity(node, FLOAT64 if _summed(node) else None)};")
+                loop.write(f"{names[node.number]}[l] = {_identity(node, _total_dtype(node))};")
         with ExitStack() as stack:
             scope = item
             for depth, axis in enumerate(self.reduced):
@@ -453,11 +456,10 @@ class _Writer:
         totals = []
         for k, node in enumerate(group):
             totals.append(emitter.name("m"))
-            body.write(f"{_total_type(node)} {totals[k]} = {_identity(node, FLOAT64 if _summed(node) else None)};")
+            body.write(f"{_total_type(node)} {totals[k]} = {_identity(node, _total_dtype(node))};")
         with body.loop(f"for (int64_t i = 0; i < {count}; ++i) {{") as loop:
             for k, node in enumerate(group):
-                dtype = FLOAT64 if _summed(node) else node.dtype
-                loop.write(f"{totals[k]} = {combine(node.attributes[0], dtype, totals[k], f'z{k}[i]')};")
+                loop.write(f"{totals[k]} = {combine(node.attributes[0], _total_dtype(node), totals[k], f'z{k}[i]')};")
         for k, node in enumerate(group):
             final = emitter.name("m")
             body.write(f"const {compute_type(node.dtype)} {final} = ({compute_type(node.dtype)}){totals[k]};")
@@ -499,8 +501,13 @@ def _product(axes: Sequence[Axis]) -> Any:
 
 
 def _summed(node: Node) -> bool:
-    """Whether a reduction adds or multiplies floating-point numbers, which is done in stretches."""
-    return node.attributes[0] in ("sum", "prod") and node.dtype.kind not in "biu"
+    """Whether a reduction adds floating-point numbers, which is done in stretches."""
+    return node.attributes[0] == "sum" and node.dtype.kind not in "biu"
+
+
+def _multiplied(node: Node) -> bool:
+    """Whether a reduction multiplies floating-point numbers, which is done one after the other."""
+    return node.attributes[0] == "prod" and node.dtype.kind not in "biu"
 
 
 def _extreme(node: Node) -> bool:
@@ -508,8 +515,13 @@ def _extreme(node: Node) -> bool:
     return node.attributes[0] in ("max", "min") and node.dtype.kind not in "biu"
 
 
+def _total_dtype(node: Node) -> DType:
+    """The dtype in which a reduction of many elements is computed."""
+    return FLOAT64 if _summed(node) or _multiplied(node) else node.dtype
+
+
 def _total_type(node: Node) -> str:
-    return "double" if _summed(node) else compute_type(node.dtype)
+    return compute_type(_total_dtype(node))
 
 
 def _identity(node: Node, dtype: DType | None = None) -> str:
@@ -517,12 +529,10 @@ def _identity(node: Node, dtype: DType | None = None) -> str:
 
 
 def _partial_dtype(node: Node) -> DType:
-    """The dtype of partial results in memory: that in which they are combined."""
-    if _summed(node):
-        return FLOAT64
+    """The dtype of partial results in memory: one that holds what they are combined in."""
     if node.dtype.kind == "f" and node.dtype.itemsize == 2:
         return FLOAT64
-    return node.dtype
+    return _total_dtype(node)
 
 
 def _clause(node: Node) -> str:

@@ -6,20 +6,24 @@ A call looks up what was prepared for arrays of the same dtypes, shapes and stri
 
 from __future__ import annotations
 
-import functools
+import enum
 import importlib
-import itertools
+import inspect
+import logging
 import math
-import threading
 from collections.abc import Callable, Sequence
+from numbers import Number
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy
 
+from gpugrad.arrays.dtypes import get_default_dtype
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile import c, cpu, cuda_source, namespace
 from gpugrad.compile.graph import FLOAT64, Node
+from gpugrad.compile.keys import UnkeyedError, is_array, key_of, reader
+from gpugrad.compile.locks import Lock
 from gpugrad.compile.program import Program, Run, identifier
 from gpugrad.compile.schedule import Kernel, schedule
 from gpugrad.compile.sizes import Size, evaluator, variable
@@ -27,11 +31,13 @@ from gpugrad.compile.symbols import Draw, Symbol, Trace, check_dtype, current_tr
 from gpugrad.errors import TracingError, UntraceableError
 from gpugrad.trees import leaves, rebuild
 
+_log = logging.getLogger("gpugrad")
+
 _REMEMBERED = 4096
 """Calls with different shapes for which a function remembers what to run."""
 
 _VARIANTS = 32
-"""Programs for one pattern of arguments. A function that needs more, one for each value of a float say, runs as it is from then on:
+"""Programs for one pattern of arrays. Where a function needs more, one for each value of a number say, it runs as it is from then on:
 compiling takes far longer than it saves."""
 
 
@@ -60,11 +66,16 @@ class _Definition(Exception):  # noqa: N818
     """Not an error: the definition is to run."""
 
 
+class _Unaligned(_Definition):
+    """This once: elements of an array do not lie where kernels may read them."""
+
+
 class Compiled:
     """`function` of arrays and numbers, run as kernels where that can be; where not, the function itself runs.
 
-    Arrays are NumPy's or CuPy's. Floats are arguments of the kernels; all else (ints, strings, None) is part of the program, and
-    must be hashable. With `into`, ``{number of a result: number of an argument}``, results are written into arguments.
+    Arrays are NumPy's or CuPy's. Floats are arguments of the kernels; all else (ints, strings, None) is part of the program. With
+    an argument that may change without notice, an object with attributes, the function itself runs. With `into`,
+    ``{number of a result: number of an argument}``, results are written into arguments.
 
     With `strict`, what cannot be traced raises TracingError rather than run as it is.
     """
@@ -80,17 +91,21 @@ class Compiled:
         self.into = into or {}
         self.programs: dict[Any, list[tuple[Traced, Program]]] = {}
         self._calls: dict[Any, list[tuple[Any, Callable[..., Any]]]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        self.definition = function  # whose parameters have names
+        self.told: set[str] = set()
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         given = (*args, *options.values()) if options else args
-        key, floats = _reader(tuple(map(type, given)))(*given)
-        if options:
-            key = (*key, *options)
         try:
+            key, floats = reader(tuple(map(type, given)))(*given)
+            if options:
+                key = (*key, *options)
             found = self._calls.get(key, ())
-        except TypeError:  # something that cannot be hashed; so are Symbols, where this is part of what is traced
-            return (self.function if current_trace() else self.otherwise)(*args, **options)
+        except UnkeyedError as error:
+            return self._unkeyed(error.kind)(*args, **options)
+        except TypeError:  # an array of another library, with something that cannot be hashed
+            return self.otherwise(*args, **options)
         for guard, call in found:
             if guard is None or guard(floats):
                 return call(args, options, floats)
@@ -98,10 +113,28 @@ class Compiled:
 
     # Preparing -------------------------------------------------------------------------------------------------------
 
+    def _unkeyed(self, kind: type) -> Callable[..., Any]:
+        """The function that runs for an argument of a type by which a call cannot be remembered."""
+        if current_trace():  # a Symbol: this is a part of what is traced
+            return self.function
+        self._tell(
+            "object", f"an argument is an object of type {kind.__name__}, which may change from call to call, so the function itself "
+            "runs, without kernels; pass the numbers and arrays that it reads as arguments"
+        )  # fmt: skip
+        return self.otherwise
+
+    def _tell(self, cause: str, message: str) -> None:
+        """One line of information for each cause, to the author of the function; nobody else can do something about it."""
+        if self.strict and cause not in self.told:
+            self.told.add(cause)
+            _log.warning("gpugrad: %s: %s", self.name, message)
+
     def _prepare(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Callable[..., Any]:
         with self._lock:
             try:
                 guard, call = self._bound(args, options, floats)
+            except _Unaligned:  # which the key does not tell
+                return self._run_definition
             except _Definition:
                 guard, call = None, self._run_definition
             if len(self._calls) >= _REMEMBERED:
@@ -113,10 +146,8 @@ class Compiled:
         return self.otherwise(*args, **options)
 
     def _bound(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> tuple[Any, Callable[..., Any]]:
-        arrays = [x for x in args if hasattr(x, "shape")]
-        target = target_of(arrays)
-        if target is None or any(0 in x.shape for x in arrays) or any(hasattr(x, "shape") for x in options.values()):
-            raise _Definition
+        target = self._target(args, options)
+        arrays = [x for x in args if is_array(x)]
         traced, program, sizes = self.specialized(args, options, target)
         if not program.runs:
             raise _Definition
@@ -129,7 +160,7 @@ class Compiled:
         return guard, self._caller(run, args, traced, _drawer(traced.trace.draws, sizes, target))
 
     def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced, drawn: Callable[[], list[Any]]) -> Callable[..., Any]:
-        places = [i for i, x in enumerate(args) if hasattr(x, "shape")]
+        places = [i for i, x in enumerate(args) if is_array(x)]
         build = traced.rebuild
 
         def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
@@ -147,20 +178,13 @@ class Compiled:
 
         Raises what tracing raises if `strict`; else _Definition.
         """
-        sizes: dict[int, int] = {}
-        try:
-            spec = [_array_spec(x, sizes, target) if hasattr(x, "shape") else _number_spec(x) for x in args]
-            static = tuple((name, _number_spec(x)) for name, x in options.items())
-        except UntraceableError:
-            raise _Definition from None
-        values = tuple(sizes)
+        spec, static, values = self._spec(args, options, target)
         floats = [x for x in (*args, *options.values()) if type(x) is float]
-        variants = self.programs.setdefault((tuple(spec), static, target.__name__), [])
+        variants = self.programs.get((spec, static, target.__name__), [])
         for traced, program in variants:
             if traced.guard is None or traced.guard(values, floats):
                 return traced, program, values
-        if len(variants) >= _VARIANTS:
-            raise _Definition
+        self._check_limit(spec, static, target)
         try:
             traced = self.trace(args, options, spec, values)
             program = self._program(traced, spec, target)
@@ -170,23 +194,70 @@ class Compiled:
             if self.strict:
                 raise
             raise _Definition from None
-        variants.append((traced, program))
+        self.programs.setdefault((spec, static, target.__name__), []).append((traced, program))
         return traced, program, values
 
-    def described(self, args: tuple[Any, ...]) -> tuple[Traced, Any, tuple[int, ...]]:
-        """The trace and program for arguments like these. Raises UntraceableError where the definition runs instead."""
-        target = target_of([x for x in args if hasattr(x, "shape")])
+    def _target(self, args: tuple[Any, ...], options: dict[str, Any]) -> ModuleType:
+        """The module that compiles for these arguments; _Definition if there is none."""
+        arrays = [x for x in args if is_array(x)]
+        target = target_of(arrays)
+        if target is None or any(0 in x.shape for x in arrays) or any(map(is_array, options.values())):
+            raise _Definition
+        return target
+
+    def _spec(
+        self, args: tuple[Any, ...], options: dict[str, Any], target: ModuleType
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[int, ...]]:
+        """What a trace depends on, of the arguments and of the options and the default dtype; and the values of the sizes."""
+        sizes: dict[int, int] = {}
         try:
-            if target is None:
-                raise _Definition
-            return self.specialized(args, {}, target)
+            spec = tuple(_array_spec(x, sizes, target) if is_array(x) else _number_spec(x) for x in args)
+            static = (*((name, _number_spec(x)) for name, x in options.items()), ("", get_default_dtype()))
+        except (UntraceableError, UnkeyedError):
+            raise _Definition from None
+        return spec, static, tuple(sizes)
+
+    def _check_limit(self, spec: tuple[Any, ...], static: tuple[Any, ...], target: ModuleType) -> None:
+        """_Definition, after a line of information, if there are enough programs for arrays of this pattern."""
+        pattern = _pattern(spec), tuple(name for name, _ in static), target.__name__
+        alike = {k: v for k, v in self.programs.items() if (_pattern(k[0]), tuple(name for name, _ in k[1]), k[2]) == pattern}
+        if sum(map(len, alike.values())) < _VARIANTS:
+            return
+        given = [(*zip(self._names(len(k[0])), k[0], strict=True), *k[1][:-1]) for k in alike]
+        values: dict[str, set[Any]] = {}
+        for name, x in (pair for pairs in given for pair in pairs):
+            values.setdefault(name, set()).add(x)
+        name = max(values, key=lambda name: len(values[name]))
+        if len(values[name]) > 1:
+            cause = f"for different values of the argument {name!r}; if they are numbers, pass floats or arrays"
+        else:
+            cause = "since Python decides or computes by floats or sizes; use gpugrad's functions, such as where"
+        self._tell("limit", f"there are {_VARIANTS} programs for arrays of one pattern, {cause}. New ones run without kernels")
+        raise _Definition
+
+    def _names(self, count: int) -> list[str]:
+        """Names for that many positional arguments, for people."""
+        try:
+            parameters = list(inspect.signature(self.definition).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        named = [x.name for x in parameters if x.kind in (x.POSITIONAL_ONLY, x.POSITIONAL_OR_KEYWORD)]
+        return [*named[:count], *(f"number {i}" for i in range(len(named), count))]
+
+    def described(self, args: tuple[Any, ...]) -> tuple[Traced, set[int], ModuleType]:
+        """The trace for arguments like these, which of the inputs are strided, and the module that would compile it.
+
+        Nothing is compiled or remembered. Raises what tracing raises, UntraceableError where the definition runs instead.
+        """
+        try:
+            target = self._target(args, {})
+            spec, _, values = self._spec(args, {}, target)
         except _Definition:
             raise UntraceableError(f"{self.name} has no kernels for these arguments: the function itself runs") from None
+        return self.trace(args, {}, spec, values), strided_arrays(spec), target
 
-    def _program(self, traced: Traced, spec: list[Any], target: ModuleType) -> Program:
-        arrays = [s for s in spec if isinstance(s, Array)]
-        strided = {i for i, s in enumerate(arrays) if not s.contiguous}
-        return Program(self.name, traced.outputs, traced.inputs, traced.scalars, strided, self.into, target)
+    def _program(self, traced: Traced, spec: Sequence[Any], target: ModuleType) -> Program:
+        return Program(self.name, traced.outputs, traced.inputs, traced.scalars, strided_arrays(spec), self.into, target)
 
     def trace(self, args: tuple[Any, ...], options: dict[str, Any], spec: Sequence[Any], values: tuple[int, ...]) -> Traced:
         """Run the function on Symbols like these arguments. Raises TracingError, and what the function raises."""
@@ -222,7 +293,7 @@ class Compiled:
             names = [f"s{i}" for i in range(len(values))]
             lines = [f"    {', '.join(names)}{',' if names else ''} = s\n"] if names else []
             lines += [f"    {', '.join(f'k{i}' for i in range(len(scalars)))}, = k\n"] if scalars else []
-            scope: dict[str, Any] = {"numpy": numpy, "inf": math.inf, "nan": math.nan}
+            scope: dict[str, Any] = {"numpy": numpy, "math": math, "inf": math.inf, "nan": math.nan}
             exec(f"def guard(s, k):\n{''.join(lines)}    return bool({source})", scope)
             guard = scope["guard"]
         return Traced(found, inputs, len(scalars), build, guard, trace)
@@ -240,43 +311,19 @@ def _drawer(draws: list[Draw], sizes: tuple[int, ...], target: ModuleType) -> Ca
     return drawn
 
 
-_PLAIN = frozenset({int, bool, str, type(None)})
-_numbers = itertools.count()
+def _pattern(spec: Sequence[Any]) -> tuple[Any, ...]:
+    """The arrays and floats alone."""
+    return tuple(s if s is float or isinstance(s, Array) else None for s in spec)
 
 
-@functools.cache
-def _reader(kinds: tuple[type, ...]) -> Callable[..., tuple[tuple[Any, ...], list[float]]]:
-    """Of arguments of these types, what a call is remembered by, and the floats: in a function written for the types, for speed."""
-    key = [str(next(_numbers))]  # stands for the types
-    floats = []
-    for i, kind in enumerate(kinds):
-        if kind is numpy.ndarray:
-            key.append(f"x{i}.dtype, x{i}.shape, x{i}.strides")
-        elif kind is float:
-            floats.append(f"x{i}")
-        else:
-            key.append(f"x{i}" if kind in _PLAIN else f"key_of(x{i})")
-    parameters = ", ".join(f"x{i}" for i in range(len(kinds)))
-    source = f"lambda {parameters}: (({', '.join(key)},), [{', '.join(floats)}])"
-    reader: Callable[..., tuple[tuple[Any, ...], list[float]]] = eval(source, {"key_of": _key_of})
-    return reader
-
-
-def _key_of(x: Any) -> Any:
-    """What a call is remembered by, of an argument."""
-    if hasattr(x, "shape"):
-        if type(x) is Symbol:
-            return x
-        device = getattr(x, "device", None)
-        return type(x), x.dtype, x.shape, getattr(x, "strides", None), getattr(device, "id", None)
-    if type(x) is tuple:
-        return tuple, *map(_key_of, x)
-    return type(x), repr(x) if type(x) is float else x  # repr tells 0.0 from -0.0
+def strided_arrays(spec: Sequence[Any]) -> set[int]:
+    """Which of the arrays are not contiguous, by their number among the arrays."""
+    return {i for i, s in enumerate(s for s in spec if isinstance(s, Array)) if not s.contiguous}
 
 
 def _number_spec(x: Any) -> Any:
     """What a trace depends on, of an argument that is no array: of a float, that it is one."""
-    return float if type(x) is float else _key_of(x)
+    return float if type(x) is float else key_of(x)
 
 
 def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
@@ -284,6 +331,8 @@ def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
     check_dtype(x.dtype)
     if not target.supported(x.dtype):
         raise UntraceableError(f"{x.dtype} has no kernels here")
+    if type(x) is numpy.ndarray and not x.flags.aligned:
+        raise _Unaligned
     pattern = tuple(1 if n == 1 else -1 - sizes.setdefault(n, len(sizes)) for n in x.shape)
     contiguous = target.contiguous(_unstretched(x))
     if not contiguous:
@@ -316,6 +365,10 @@ def target_of(arrays: Sequence[Any]) -> ModuleType | None:
     return None
 
 
+_CONSTANTS = (Number, str, bytes, numpy.dtype, enum.Enum)
+"""What a function may return besides arrays: what cannot hold any."""
+
+
 def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[Node], Callable[[Sequence[Any]], Any]]:
     """The nodes of what a traced function returned, and how to make the same of arrays.
 
@@ -332,9 +385,14 @@ def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[
                 nodes.append(trace.graph.node("positive", (x.node,), (len(nodes),), dtype=x.dtype, shape=x.shape))
         elif isinstance(x, Size):
             nodes.append(namespace.asarray(x).node)
-        elif hasattr(x, "shape"):
+        elif is_array(x):
             raise trace.fail(
                 "an array that does not depend on the arguments is returned", "make it outside of the fused function"
+            )
+        elif x is not None and not isinstance(x, _CONSTANTS):
+            raise trace.fail(
+                f"an object of type {type(x).__name__} is returned, which may hold arrays",
+                "return arrays and numbers, in tuples, lists and dicts",
             )
     if not any(isinstance(x, Symbol) and x.is_number for x in found):
         if isinstance(out, Symbol):

@@ -53,7 +53,7 @@ class Library:
             integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
             return plan(
                 address, items, int(cost), len(function.arrays), function.outputs, len(function.scalars),
-                buffers * (8 * each + 64), grain, integers,
+                buffers * ((8 * each + 127) // 64 * 64), grain, integers,  # each buffer begins on a cache line
             )  # fmt: skip
 
         return bind

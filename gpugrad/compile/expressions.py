@@ -116,7 +116,11 @@ def _cast(source: DType, target: DType, x: str) -> str:
     if target.kind == "b":
         return f"{x} != 0"
     if target.kind not in "iu" and target.itemsize == 2:
-        return x if source == target or source.kind == "b" else f"gg_round_{target.name}({x})"
+        if source == target or source.kind == "b":
+            return x
+        return (
+            f"gg_round_{target.name}({x if source.kind not in 'iu' else f'(float){x}'})"  # of integers in two steps, as NumPy
+        )
     if target.kind in "iu" and source.kind not in "biu":
         return f"gg_to_{suffix(target)}({x})"
     return f"({compute_type(target)}){x}"

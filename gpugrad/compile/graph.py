@@ -15,6 +15,7 @@ broadcast                                          to the node's shape
 reshape                                            to the node's shape, in row-major order
 permute    axes                                    axis i is axis ``axes[i]`` of the input
 slice      ((start, step), ...)                    element i of an axis is element ``start + i * step`` of the input's
+pad        ((start, step), ...)                    the transpose of slice: element i is element ``start + i * step``, others are 0
 iota                                               0, 1, 2, ...
 gather     axis                                    x at integer positions along an axis; the positions have x's other axes
 take       axis                                    x at integer positions along an axis; the positions' axes take its place
@@ -43,7 +44,7 @@ Shape = tuple[Any, ...]  # of int and Size
 
 LEAVES = frozenset({"input", "scalar", "constant", "size", "iota"})
 VIEWS = frozenset({"broadcast", "reshape", "permute", "slice"})
-STRUCTURAL = LEAVES | VIEWS | {"gather", "take", "philox", "reduce", "call"}
+STRUCTURAL = LEAVES | VIEWS | {"gather", "pad", "philox", "reduce", "take", "call"}
 BOOL = numpy.dtype(bool)
 INT64 = numpy.dtype("int64")
 FLOAT64 = numpy.dtype("float64")

@@ -19,6 +19,7 @@ from gpugrad.arrays.dtypes import (
     bool_,
     complex64,
     complex128,
+    default_dtype,
     float16,
     float32,
     float64,
@@ -37,9 +38,9 @@ from gpugrad.arrays.random import words_of
 from gpugrad.compile.graph import BOOL, INT64, Node, Shape, operand_dtype, result_dtype, same_shape
 from gpugrad.compile.sizes import Size, same, value
 from gpugrad.compile.sizes import axis as axis_size
-from gpugrad.compile.symbols import Device, Symbol, Trace, check_dtype, current_trace
+from gpugrad.compile.symbols import Device, Symbol, Trace, check_dtype, current_trace, evaluate
 from gpugrad.debug import caller
-from gpugrad.errors import ShapeError, TracingError, UntraceableError
+from gpugrad.errors import IndexingError, ShapeError, TracingError, UntraceableError
 from gpugrad.tape import Tensor
 
 __all__ = [
@@ -90,7 +91,12 @@ def _spec(x: Operand) -> Any:
         return float if x.is_number else x.dtype
     if isinstance(x, Size):
         return int
-    return x.dtype if hasattr(x, "dtype") else type(x)
+    if hasattr(x, "dtype"):
+        return x.dtype
+    for kind in (builtins.bool, int, float):  # of which the numbers of an enumeration may be subclasses
+        if isinstance(x, kind):
+            return kind
+    return type(x)
 
 
 def _checked(x: Operand) -> Operand:
@@ -156,7 +162,8 @@ def _broadcast(*shapes: Shape) -> Shape:
 
 def _given(shape: Any) -> Shape:
     """The shape that a caller gave."""
-    return tuple(map(axis_size, shape if isinstance(shape, (tuple, list)) else (shape,)))
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(axis_size(n if isinstance(n, Size) else operator.index(n)) for n in sizes)
 
 
 def _text(shape: Shape) -> str:
@@ -165,12 +172,17 @@ def _text(shape: Shape) -> str:
 
 
 def _axes(axis: Axes, ndim: int) -> tuple[int, ...]:
-    """Non-negative axes. Raises ShapeError if one is out of range."""
-    given = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    """Non-negative axes. Raises ShapeError if one is out of range or given twice, TypeError for what is no integer."""
+    given = tuple(range(ndim)) if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     for a in given:
+        if isinstance(a, builtins.bool) or not hasattr(a, "__index__"):
+            raise TypeError(f"axis {a!r} is no integer")
         if not -ndim <= a < ndim:
             raise ShapeError(f"{_trace().name}: axis {a} is out of range for an array of {ndim} dimensions, at {caller()}")
-    return tuple(a % ndim for a in given)
+    axes = tuple(operator.index(a) % ndim for a in given)
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"{_trace().name}: axes {given} name one axis of {ndim} twice, at {caller()}")
+    return axes
 
 
 # Elementwise --------------------------------------------------------------------------------------------------------
@@ -188,9 +200,17 @@ def elementwise(name: str, *operands: Operand) -> Any:
         raise UntraceableError(f"{name} has no kernel for {', '.join(map(str, specs))}") from None
     if name.startswith("logical"):
         compute = BOOL
+    if (
+        name in _COMPARISONS
+        and compute.kind == "f"
+        and builtins.all(isinstance(s, numpy.dtype) and s.kind in "iu" for s in specs)
+    ):
+        raise UntraceableError(f"{name} has no kernel for {' and '.join(map(str, specs))}, which no type of C can hold alike")
+    if name == "nextafter" and out.itemsize == 2:
+        raise UntraceableError(f"nextafter has no kernel for {out}, which is computed with in float32")
     if name in _COMPARISONS and compute.kind in "iu":
-        for i, x in enumerate(checked):
-            if type(x) is int and not numpy.iinfo(compute).min <= x <= numpy.iinfo(compute).max:  # then all compare alike
+        for i, x in enumerate(checked):  # where a number is out of range, all compare alike
+            if _spec(x) is int and isinstance(x, int) and not numpy.iinfo(compute).min <= x <= numpy.iinfo(compute).max:
                 return full(checked[1 - i].shape, getattr(operator, _COMPARISONS[name])(*((x, 0) if i == 0 else (0, x))))
     nodes = [_node(x, compute) for x in checked]
     if name in _ROUNDING and compute.kind in "iub":
@@ -201,7 +221,7 @@ def elementwise(name: str, *operands: Operand) -> Any:
 def _of_numbers(name: str, operands: list[Any]) -> Any:
     trace = _trace()
     if not builtins.any(isinstance(x, (Symbol, Size)) for x in operands):
-        return getattr(numpy, name)(*operands).item()
+        return numpy.asarray(evaluate(name, *operands)).item()
     if name in _COMPARISONS:
         return trace.decide(name, *operands)
     if len(operands) == 1:
@@ -209,7 +229,7 @@ def _of_numbers(name: str, operands: list[Any]) -> Any:
         if name in ("isnan", "isinf", "isfinite", "signbit", "logical_not"):
             return getattr(numpy, name)(float(x)).item()
         node = trace.graph.apply(name, [_node(x, float64)], float64, ())
-        return trace.symbol(node, getattr(numpy, name)(x.hint).item(), number=True)
+        return trace.symbol(node, float(evaluate(name, x.hint)), number=True)
     return trace.number(name, *operands)
 
 
@@ -238,9 +258,12 @@ def reciprocal(x: Any, /) -> Any:
 
 def where(condition: Any, x: Any, y: Any, /) -> Any:
     condition, x, y = (_checked(v) for v in (condition, x, y))
-    if isinstance(condition, builtins.bool):
-        return x if condition else y
     dtype = result_type(x, y)
+    if _is_weak(x) and _is_weak(y):
+        if _is_weak(condition):
+            chosen = x if condition else y
+            return chosen * 1.0 if dtype.kind == "f" and not isinstance(chosen, (float, Symbol)) else chosen
+        dtype = default_dtype(dtype.kind)  # no array gives two numbers a dtype
     nodes = [_node(condition, BOOL), _node(x, dtype), _node(y, dtype)]
     return _symbol(_trace().graph.apply("where", nodes, check_dtype(dtype), _broadcast(*map(_shape, (condition, x, y)))))
 
@@ -359,15 +382,20 @@ def broadcast_arrays(*arrays: Any) -> Any:
 def reshape(x: Any, /, shape: Any, *, copy: Any = None) -> Any:
     given = _given(shape)
     total = x.size
-    if builtins.any(type(n) is int and n == -1 for n in given):
+    open_axes = [i for i, n in enumerate(given) if type(n) is int and n == -1]
+    if open_axes:
         known: Any = 1
-        for n in given:
-            known = known * n if not (type(n) is int and n == -1) else known
-        given = tuple(axis_size(total // known) if type(n) is int and n == -1 else n for n in given)
+        for i, n in enumerate(given):
+            known = known if i in open_axes else known * n
+        if len(open_axes) > 1 or known == 0:
+            raise ShapeError(
+                f"{_trace().name}: the size of an axis does not follow from reshaping {_text(x.shape)} to {_text(given)}, at {caller()}"
+            )
+        given = tuple(axis_size(total // known) if i in open_axes else n for i, n in enumerate(given))
     new: Any = 1
     for n in given:
         new = new * n
-    if not new == total:
+    if builtins.any(value(n) < 0 for n in given) or not new == total:
         raise ShapeError(
             f"{_trace().name}: an array of shape {_text(x.shape)} cannot be reshaped to {_text(given)}, at {caller()}"
         )
@@ -420,10 +448,16 @@ def unstack(x: Any, /, *, axis: int = 0) -> Any:
 
 
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
-    """Each element is of the first array whose end it is before."""
+    """Each element is of the first array whose end it is before. Raises ShapeError where shapes differ in another axis."""
     if axis is None:
         arrays, axis = [reshape(x, (-1,)) for x in arrays], 0
     (axis,) = _axes(axis, arrays[0].ndim)
+    for x in arrays[1:]:
+        if x.ndim != arrays[0].ndim or builtins.any(i != axis and n != x.shape[i] for i, n in enumerate(arrays[0].shape)):
+            given = " and ".join(_text(y.shape) for y in arrays)
+            raise ShapeError(
+                f"{_trace().name}: shapes {given} cannot be joined along axis {axis}, at {caller()}: others must be equal"
+            )
     total: Any = 0
     starts = []
     for x in arrays:
@@ -475,14 +509,15 @@ def _diagonals(x: Any, k: int) -> Any:
 def _basic(key: Any, shape: Shape) -> tuple[tuple[tuple[Any, int], ...], Shape, Shape]:
     """Of an index of ints, slices, None and Ellipsis: (start, step) of every axis, the shape that selects, the shape of the result.
 
-    Raises UntraceableError for any other index.
+    Raises UntraceableError for any other index, IndexingError for one out of range.
     """
     parts = list(key) if isinstance(key, tuple) else [key]
-    if builtins.any(not (p is None or p is Ellipsis or isinstance(p, (int, Size, slice, numpy.integer))) for p in parts):
+    plain = (int, Size, slice, numpy.integer)
+    if builtins.any(not (p is None or p is Ellipsis or isinstance(p, plain)) or isinstance(p, builtins.bool) for p in parts):
         raise UntraceableError("indexing with arrays has no kernel; gg.take and gg.take_along_axis have")
     places = builtins.sum(p is not None and p is not Ellipsis for p in parts)
     if places > len(shape):
-        raise IndexError(f"too many indices for an array of {len(shape)} dimensions")
+        raise IndexingError(f"{_trace().name}: {places} indices for an array of shape {_text(shape)}, at {caller()}")
     if Ellipsis not in parts:
         parts.append(Ellipsis)
     at = next(i for i, p in enumerate(parts) if p is Ellipsis)
@@ -504,7 +539,8 @@ def _basic(key: Any, shape: Shape) -> tuple[tuple[tuple[Any, int], ...], Shape, 
         else:
             index = part if isinstance(part, Size) else int(part)
             if not -value(n) <= value(index) < value(n):
-                raise IndexError(f"index {index} is out of range for an axis of size {n}")
+                where_it_is = f"an axis of size {value(n)}, of shape {_text(shape)}, at {caller()}"
+                raise IndexingError(f"{_trace().name}: index {value(index)} is out of range for {where_it_is}")
             steps.append((index + n if value(index) < 0 else index, 1))
             if not isinstance(n, Size) or not isinstance(index, Size):
                 (index < n) if value(index) >= 0 else (-n <= index)  # as a guard, if n is known only at run time
@@ -724,21 +760,40 @@ _OPERATORS = {
     "mod": "remainder", "mul": "multiply", "or": "bitwise_or", "pow": "pow", "rshift": "bitwise_right_shift", "sub": "subtract",
     "truediv": "divide", "xor": "bitwise_xor",
 }  # fmt: skip
+_DIVISIONS = frozenset({"divide", "floor_divide", "remainder"})
 _UFUNCS = {getattr(numpy, name): name for name in (*UNARY, *BINARY) if isinstance(getattr(numpy, name, None), numpy.ufunc)}
 
 
-def _operator(function: Callable[[Any, Any], Any], reflected: builtins.bool) -> Callable[[Any, Any], Any]:
+def _operator(name: str, reflected: builtins.bool) -> Callable[[Any, Any], Any]:
+    function = globals()[name]
+
     def operator_method(self: Any, other: Any, /) -> Any:
         if isinstance(other, Tensor):
             return NotImplemented  # which takes the Symbol as an operand, and records
+        x, y = (other, self) if reflected else (self, other)
+        if name in _DIVISIONS and _is_weak(x) and _is_weak(y) and y == 0:
+            raise ZeroDivisionError(f"{_trace().name}: a number was divided by zero at {caller()}")
         try:
-            return function(other, self) if reflected else function(self, other)
+            return function(x, y)
         except TypeError as error:
             if isinstance(error, TracingError):
                 raise
             return NotImplemented
 
     return operator_method
+
+
+def _in_place(dunder: str) -> Callable[[Any, Any], Any]:
+    """``x += y``: numbers are rebound, as are results of shape (), which NumPy has as scalars; arrays would change for all who hold them."""
+
+    def in_place_method(self: Any, other: Any, /) -> Any:
+        if isinstance(other, Tensor) or self.is_number or (self.shape == () and self.node.op != "input"):
+            return NotImplemented  # then Python asks for x + y
+        raise self.trace.fail(
+            f"an array was changed in place (__{dunder}__)", "write x = x + y for x += y, which makes a new array"
+        )
+
+    return in_place_method
 
 
 def _array_ufunc(self: Symbol, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -756,19 +811,16 @@ def _setitem(self: Symbol, key: Any, values: Any, /) -> None:
 def _attach() -> None:
     functions = globals()
     for dunder, name in _OPERATORS.items():
-        setattr(Symbol, f"__{dunder}__", _operator(functions[name], False))
-        setattr(Symbol, f"__r{dunder}__", _operator(functions[name], True))
+        setattr(Symbol, f"__{dunder}__", _operator(name, False))
+        setattr(Symbol, f"__r{dunder}__", _operator(name, True))
+        setattr(Symbol, f"__i{dunder}__", _in_place(f"i{dunder}"))
     for name, dunder in _COMPARISONS.items():
-        setattr(Symbol, f"__{dunder}__", _operator(functions[name], False))
+        setattr(Symbol, f"__{dunder}__", _operator(name, False))
     for dunder, name in (("abs", "abs"), ("invert", "bitwise_invert"), ("neg", "negative"), ("pos", "positive")):
         setattr(Symbol, f"__{dunder}__", functions[name])
     for dunder, function in (("getitem", getitem), ("setitem", _setitem), ("array_ufunc", _array_ufunc)):
         setattr(Symbol, f"__{dunder}__", function)
-    Symbol.T = Symbol.mT = property(matrix_transpose)  # type: ignore[attr-defined]
     Symbol.__array_namespace__ = lambda self, /, *, api_version=None: sys.modules[__name__]  # type: ignore[attr-defined]
-    for name in ("astype", "reshape", "sum", "mean", "max", "min"):
-        setattr(Symbol, name, functions[name])
-    Symbol.to_device = lambda self, device, /, stream=None: self  # type: ignore[attr-defined]
 
 
 def _put(x: Any, value: Any, /, key: Any) -> Any:

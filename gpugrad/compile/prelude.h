@@ -15,7 +15,7 @@ typedef _Float16 gg_half;
 #define gg_nan_f64 ((double)__builtin_nan(""))
 
 #if defined(__FLT16_MAX__)
-GG_FN float gg_round_float16(float x) { return (float)(gg_half)x; }
+#define gg_round_float16(x) ((float)(gg_half)(x)) // from float or double, in one step
 #endif
 #define GG_FLOATING(T, S, F)                                                                   \
     GG_FN T gg_abs_##S(T x) { return __builtin_fabs##F(x); }                                   \
@@ -96,16 +96,29 @@ GG_INTEGER(uint16_t, u16, 0, 16)
 GG_INTEGER(uint32_t, u32, 0, 32)
 GG_INTEGER(uint64_t, u64, 0, 64)
 
-// From floating point to integers: 64 bits first, so that small ones wrap round as NumPy's do.
-#define GG_CONVERSION(T, S) GG_FN T gg_to_##S(double x) { return (T)(int64_t)x; }
-GG_CONVERSION(int8_t, i8)
-GG_CONVERSION(int16_t, i16)
-GG_CONVERSION(int32_t, i32)
-GG_CONVERSION(int64_t, i64)
-GG_CONVERSION(uint8_t, u8)
-GG_CONVERSION(uint16_t, u16)
-GG_CONVERSION(uint32_t, u32)
+// From floating point to integers. What is out of range, undefined in C, is the least integer, as the instructions of x86 have it;
+// small integers wrap round from those of 32 bits, uint32 from 64. On GPUs, as CUDA C++ has it.
+#ifdef GG_CUDA
+GG_FN int64_t gg_to_i64(double x) { return (int64_t)x; }
+GG_FN int32_t gg_to_i32(double x) { return (int32_t)(int64_t)x; }
 GG_FN uint64_t gg_to_u64(double x) { return x < 9223372036854775808.0 ? (uint64_t)(int64_t)x : (uint64_t)x; }
+#else
+GG_FN int64_t gg_to_i64(double x)
+{
+    return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (int64_t)x : INT64_MIN;
+}
+GG_FN int32_t gg_to_i32(double x) { return x > -2147483649.0 && x < 2147483648.0 ? (int32_t)x : INT32_MIN; }
+GG_FN uint64_t gg_to_u64(double x)
+{
+    if (x < 9223372036854775808.0) return (uint64_t)gg_to_i64(x);
+    return x < 18446744073709551616.0 ? (uint64_t)x : 0;
+}
+#endif
+GG_FN int8_t gg_to_i8(double x) { return (int8_t)gg_to_i32(x); }
+GG_FN int16_t gg_to_i16(double x) { return (int16_t)gg_to_i32(x); }
+GG_FN uint8_t gg_to_u8(double x) { return (uint8_t)gg_to_i32(x); }
+GG_FN uint16_t gg_to_u16(double x) { return (uint16_t)gg_to_i32(x); }
+GG_FN uint32_t gg_to_u32(double x) { return (uint32_t)gg_to_i64(x); }
 
 #ifndef GG_CUDA
 // Vectors of 64 bytes, for vectors.py: loading, filling, and one number from all elements, by halves where the compiler can.
@@ -156,7 +169,5 @@ GG_FN gg_v_f64 gg_all_f64(double x) { return x - (gg_v_f64){0}; }
     }
 #endif
 GG_VECTOR(float, f32, 16, sum, +, GG_HALVES_F32)
-GG_VECTOR(float, f32, 16, prod, *, GG_HALVES_F32)
 GG_VECTOR(double, f64, 8, sum, +, GG_HALVES_F64)
-GG_VECTOR(double, f64, 8, prod, *, GG_HALVES_F64)
 #endif

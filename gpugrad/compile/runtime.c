@@ -50,9 +50,9 @@ extern PyThreadState *PyEval_SaveThread(void);
 extern void PyEval_RestoreThread(PyThreadState *);
 extern void Py_IncRef(PyObject *);
 
-/* Scratch memory: one block per thread, grown as needed, freed when the thread ends */
+/* Scratch memory: one block per thread, grown as needed, freed when the thread ends, or after the job if it is large */
 
-enum { LINE = 64 }; /* bytes of a cache line, and of the widest vector */
+enum { LINE = 64, KEPT = 1 << 22 }; /* bytes of a cache line, and of the widest vector; of the largest block that is kept */
 
 static pthread_key_t scratch_key;
 
@@ -70,6 +70,17 @@ static char *scratch(int64_t bytes) {
         block = larger;
     }
     return block + LINE;
+}
+
+/* Whether this thread has a block too large to be kept. */
+static int scratch_is_large(void) {
+    char *block = pthread_getspecific(scratch_key);
+    return block != NULL && *(int64_t *)block > KEPT;
+}
+
+static void free_scratch(void) {
+    char *block = pthread_getspecific(scratch_key);
+    if (pthread_setspecific(scratch_key, NULL) == 0) free(block);
 }
 
 /* A kernel and what it works on */
@@ -170,6 +181,11 @@ static void *worker(void *number) {
         int last = memory != NULL && work(&job, memory); /* without memory the others do it */
         pthread_mutex_lock(&pool.lock);
         if (last && pool.waiting) pthread_cond_signal(&pool.finished);
+        if (scratch_is_large()) {
+            pthread_mutex_unlock(&pool.lock);
+            free_scratch();
+            pthread_mutex_lock(&pool.lock);
+        }
     }
     return NULL;
 }
@@ -316,6 +332,7 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
             PyEval_RestoreThread(state);
         }
     }
+    if (scratch_is_large()) free_scratch();
     result = &_Py_NoneStruct;
     Py_IncRef(result);
 

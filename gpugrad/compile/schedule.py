@@ -10,7 +10,8 @@ depend on one another, and a last one for what has the shape of the whole space:
 One kernel computes all that has one space and the same reduced axes and does not need what another kernel must finish first.
 What does not fit is stored: a reduction over other axes, what a call such as matmul takes and returns. Of a reduction whose
 operand holds another that does not fit, the smaller is stored, the operand or the inner reduction: few bytes are moved.
-Elementwise nodes are stored only where they are results: recomputing them costs less than a trip to memory.
+Elementwise nodes are stored only where they are results: recomputing them costs less than a trip to memory. So that
+source and work stay bounded, one is stored now and then along long chains, scans, and reductions inside of one another.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ from gpugrad.compile.sizes import Polynomial, same, value
 
 DEEPEST = 64
 """Ops one after the other of which the last is stored, though it is no result: one trip to memory in so many costs little."""
+
+MOST_SHIFTS = 2
+"""Times that a value is computed from neighbours of values, as in a scan, before one is stored: each doubles the work and more."""
+
+MOST_PASSES = 16
+"""Of a kernel. Each computes its values again from what is stored, so source and compile time may grow with their square."""
 
 
 class Space(NamedTuple):
@@ -88,9 +95,12 @@ class _Schedule:
     def __init__(self, outputs: Sequence[Node]) -> None:
         self.spaces: dict[int, tuple[Space, Shape]] = {}
         self.stored: dict[int, Node] = {}
+        self.segments: dict[int, int] = {}  # of every node: one kernel computes nodes of one segment only, and reads the others
         for node in outputs:
             self._store(node)
         self._cut(outputs)
+        self._cut_shifts(outputs)
+        self._cut_passes(outputs)
         self._settle()
 
     def _store(self, node: Node) -> bool:
@@ -111,6 +121,36 @@ class _Schedule:
             if depth > DEEPEST and node.elementwise:
                 self._store(node)
             depths[node.number] = 0 if node.op in ("reduce", "call") or node.number in self.stored else depth
+
+    def _cut_shifts(self, outputs: Sequence[Node]) -> None:
+        """Store values of which others read several elements, which they would compute again for each."""
+        shifts: dict[int, int] = {}
+        for node in reachable(outputs):
+            shifts[node.number] = (
+                0 if node.op in ("reduce", "call") else max((shifts[x.number] for x in node.inputs), default=0)
+            )
+            x = node.inputs[0] if node.inputs else node
+            if node.op in ("slice", "pad", "gather", "take") and x.elementwise:
+                if shifts[x.number] >= MOST_SHIFTS:
+                    self._store(x)
+                    shifts[x.number] = shifts[node.number] = 0
+                shifts[node.number] += 1
+
+    def _cut_passes(self, outputs: Sequence[Node]) -> None:
+        """Cut reductions inside of one another without end into kernels of a few passes: store what one needs of those before."""
+        levels: dict[int, int] = {}
+        for node in reachable(outputs):
+            if node.op == "call":
+                levels[node.number] = 0
+                continue
+            below = max((levels[x.number] for x in node.inputs), default=0)
+            level = levels[node.number] = below + (node.op == "reduce")
+            for x in node.inputs:
+                if levels[x.number] and _segment(levels[x.number]) < _segment(level):
+                    while x.op in ("broadcast", "reshape", "permute"):
+                        (x,) = x.inputs
+                    self._store(x)
+        self.segments = {number: _segment(level) for number, level in levels.items()}
 
     def _settle(self) -> None:
         """Store what does not fit, until all that is left fits."""
@@ -146,37 +186,46 @@ class _Schedule:
         self.spaces[root.number] = best
         return best
 
-    def _loaded(self, space: Space) -> Callable[[Node], bool]:
-        """Whether a kernel of this space reads a node from memory rather than computing it."""
-        return lambda node: node.number in self.stored and self.space_of(node)[0] != space
+    def _loaded(self, space: Space, root: Node) -> Callable[[Node], bool]:
+        """Whether a kernel of this space that computes `root` reads a node from memory rather than computing it."""
+
+        def loaded(node: Node) -> bool:
+            if node is root or node.number not in self.stored:
+                return False
+            return self.segments[node.number] < self.segments[root.number] or self.space_of(node)[0] != space
+
+        return loaded
 
     def _misfits(self, root: Node) -> Iterator[Node]:
         """What must be stored for `root` to be computed in one kernel."""
         space, _ = self.space_of(root)
+        loaded = self._loaded(space, root)
+        seen: set[int] = set()
         if root.op == "reduce":
-            yield from self._operand_misfits(root, space)
+            yield from self._operand_misfits(root, space, loaded, seen)
             return
         shape = _long(root.shape)
-        for node, index in walk(root, self._loaded(space)):
-            if node.op != "reduce" or self._loaded(space)(node):
+        for node, index in walk(root, loaded):
+            if node.op != "reduce" or loaded(node):
                 continue
             found = _embedded(node, index, shape)
             if found is None or found[0] != space:
                 yield node
             else:
-                yield from self._operand_misfits(node, space)
+                yield from self._operand_misfits(node, space, loaded, seen)
 
-    def _operand_misfits(self, reduction: Node, space: Space) -> Iterator[Node]:
+    def _operand_misfits(self, reduction: Node, space: Space, loaded: Callable[[Node], bool], seen: set[int]) -> Iterator[Node]:
+        """Those below a reduction; `seen` has the numbers of the reductions that need not be looked at again."""
         operand = reduction.inputs[0]
-        loaded = self._loaded(space)
-        if loaded(operand):
+        if reduction.number in seen or loaded(operand):
             return
+        seen.add(reduction.number)
         misfits = []
         for node, index in walk(operand, loaded):
             if node.op == "reduce" and not loaded(node):
                 # A kernel that reduces all axes runs in parallel over them: none of its passes can wait for another.
                 if _fits(node, index, space) and not all(space.reduced):
-                    yield from self._operand_misfits(node, space)
+                    yield from self._operand_misfits(node, space, loaded, seen)
                 else:
                     misfits.append(node)
         if misfits and operand.op != "reduce" and _bytes(operand) <= sum(map(_bytes, misfits)):
@@ -220,7 +269,7 @@ class _Schedule:
 
     def _needs(self, root: Node, space: Space) -> Iterator[tuple[Node, bool]]:
         """The stored nodes that `root` needs, each with whether one kernel can compute both."""
-        loaded = self._loaded(space)
+        loaded = self._loaded(space, root)
         waiting = [(root, len(_long(root.shape)))] if root.op != "reduce" else [(root.inputs[0], len(space.sizes))]
         seen: set[int] = set()
         while waiting:
@@ -233,6 +282,10 @@ class _Schedule:
                     yield node, not loaded(node) and node.op != "call" and _in_place(node, index, space, axes)
                 if node.op == "reduce" and not loaded(node):
                     waiting.append((node.inputs[0], len(space.sizes)))
+
+
+def _segment(level: int) -> int:
+    return max(level - 1, 0) // MOST_PASSES
 
 
 def untransposed(x: Node) -> Node:

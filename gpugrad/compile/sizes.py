@@ -10,6 +10,7 @@ later call for which the guards give the same answers, so a new batch size compi
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -52,6 +53,12 @@ class Size:
     def __repr__(self) -> str:
         return text(self)
 
+    def __str__(self) -> str:
+        return str(self.fixed())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.fixed(), spec)
+
     # Arithmetic ------------------------------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Any:
@@ -74,9 +81,11 @@ class Size:
         return -self + other
 
     def __truediv__(self, other: Any) -> Any:
+        _refuse_zero(other)
         return self.trace.number("divide", self, other) if isinstance(other, (int, float, Size)) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
+        _refuse_zero(self)
         return self.trace.number("divide", other, self) if isinstance(other, (int, float)) else NotImplemented
 
     def __pow__(self, other: Any) -> Any:
@@ -92,6 +101,18 @@ class Size:
 
     def __pos__(self) -> Any:
         return self
+
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self if digits is None or digits >= 0 else round(self.fixed(), digits)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __floordiv__(self, other: Any) -> Any:
         quotient = _exact(self.polynomial, polynomial(other)) if isinstance(other, (int, Size)) else None
@@ -163,6 +184,30 @@ class Size:
 
     def __hash__(self) -> int:
         return hash(self.fixed())
+
+
+def _binary(name: str) -> tuple[Any, Any]:
+    """``size op other`` and ``other op size`` for an operator of Python's ints alone: with the present values."""
+    function = getattr(operator, name)
+
+    def left(self: Size, other: Any) -> Any:
+        return function(self.fixed(), other) if isinstance(other, (int, Size)) else NotImplemented
+
+    def right(self: Size, other: Any) -> Any:
+        return function(other, self.fixed()) if isinstance(other, int) else NotImplemented
+
+    return left, right
+
+
+for _name in ("and_", "or_", "xor", "lshift", "rshift"):
+    for _prefix, _method in zip(("", "r"), _binary(_name), strict=True):
+        setattr(Size, f"__{_prefix}{_name.rstrip('_')}__", _method)
+
+
+def _refuse_zero(divisor: Any) -> None:
+    """Raise ZeroDivisionError, as Python does, if a number is zero; that a size is not zero is a guard."""
+    if isinstance(divisor, (int, float, Size)) and divisor == 0:
+        raise ZeroDivisionError("a size of a traced array was divided by zero, or by a size that is zero")
 
 
 def variable(index: int, hint: int, trace: Tracer) -> Size:

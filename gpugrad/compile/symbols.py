@@ -10,6 +10,7 @@ what it is compared with is noted as a guard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ import numpy
 from gpugrad.arrays.devices import creating_on
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile.graph import FLOAT64, Graph, Node, Shape, number
+from gpugrad.compile.methods import Methods
 from gpugrad.compile.sizes import Guards, Size, text, value
 from gpugrad.debug import caller
 from gpugrad.errors import TracingError, UntraceableError
@@ -37,6 +39,10 @@ class Draw(NamedTuple):
     node: Node
     numbers: int | Size
     make: Callable[[int], Any]
+
+
+class MissingAttributeError(TracingError, AttributeError):
+    """An attribute of NumPy's arrays that Symbols do not have. As an AttributeError, it answers ``hasattr``."""
 
 
 class Trace:
@@ -73,7 +79,7 @@ class Trace:
     def number(self, op: str, x: Any, y: Any) -> Any:
         """``op(x, y)`` of numbers and sizes, at least one of which is known only at run time: a number."""
         nodes = [self._number_node(v) for v in (x, y)]
-        hint = getattr(numpy, op)(*(float(_hint(v)) for v in (x, y)))
+        hint = evaluate(op, *(float(_hint(v)) for v in (x, y)))
         return self.symbol(self.graph.apply(op, nodes, FLOAT64, ()), float(hint), number=True)
 
     def decide(self, op: str, x: Any, y: Any) -> bool:
@@ -110,7 +116,14 @@ class Device:
         self.trace = trace
 
     def __repr__(self) -> str:
-        return "the device of the arguments"
+        return "that of the traced function's arguments (arrays made of other data have to be arguments, too)"
+
+    @property
+    def type(self) -> str:
+        raise self.trace.fail(
+            "the device was asked for its type, or an array that is no argument was made, of random numbers for instance,",
+            "pass the array to the fused function as an argument",
+        )
 
 
 _current: ContextVar[Trace | None] = ContextVar("gpugrad_trace", default=None)
@@ -135,8 +148,8 @@ def tracing(trace: Trace) -> Iterator[Trace]:
         random_log.reset(log)
 
 
-class Symbol:
-    """An array without elements. ``namespace.py`` attaches its operators and methods."""
+class Symbol(Methods):
+    """An array without elements. ``namespace.py`` attaches its operators."""
 
     __slots__ = ("hint", "is_number", "node", "trace")
 
@@ -173,7 +186,23 @@ class Symbol:
         return self.trace.device
 
     def __repr__(self) -> str:
-        return f"<traced {self.dtype} ({', '.join(map(str, self.shape))})>"
+        return f"<traced {self.dtype} ({', '.join(map(repr, self.shape))})>"
+
+    def __str__(self) -> str:
+        return str(self.trace.fix(self)) if self.is_number else repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.trace.fix(self), spec) if self.is_number else format(repr(self), spec)
+
+    def __getattr__(self, name: str) -> Any:
+        """What only Python floats have, of a number. Raises MissingAttributeError for all else."""
+        if name.startswith("_") or name in Symbol.__slots__:
+            raise AttributeError(f"'Symbol' object has no attribute {name!r}")
+        if self.is_number and hasattr(float, name):
+            return getattr(self.trace.fix(self), name)
+        raise MissingAttributeError(
+            f"{self.trace.name}: an array that is traced has no attribute {name!r}, at {caller()}; use gpugrad's functions"
+        )
 
     # What needs elements ---------------------------------------------------------------------------------------------
 
@@ -210,6 +239,24 @@ class Symbol:
     def __float__(self) -> float:
         return float(self._value("float()"))
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._value("round()"), digits)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._value("math.trunc()"))
+
+    def __floor__(self) -> int:
+        return math.floor(self._value("math.floor()"))
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._value("math.ceil()"))
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __complex__(self) -> complex:
         return complex(self._value("complex()"))
 
@@ -234,11 +281,20 @@ class Symbol:
         n = self.shape[0]
         return n.fixed() if isinstance(n, Size) else n
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        if not self.is_number:
+            raise TypeError("unhashable: an array that is traced")
+        return hash(self.trace.fix(self))
 
 
 def _hint(x: Any) -> Any:
     return x.hint if isinstance(x, Symbol) else value(x) if isinstance(x, Size) else x
+
+
+def evaluate(op: str, *values: Any) -> Any:
+    """The elementwise function of Python numbers, without warnings."""
+    with numpy.errstate(all="ignore"):
+        return math.erf(*values) if op == "erf" else getattr(numpy, op)(*values)
 
 
 def _source(node: Node) -> str:
@@ -250,6 +306,8 @@ def _source(node: Node) -> str:
     if node.op == "size":
         return text(number(node))
     inputs = ", ".join(map(_source, node.inputs))
+    if node.op == "erf":  # which NumPy does not have
+        return f"math.erf({inputs})"
     return inputs if node.op == "cast" else f"numpy.{node.op}({inputs})"
 
 

@@ -1,20 +1,19 @@
 """Quick reductions in C, with vectors spelled out.
 
 A compiler that vectorises a sum keeps one vector of partial sums, and every addition waits for the one before it. Where little
-else is to be done, that is what the time goes to. So sums and products of plain arithmetic are written with several
+else is to be done, that is what the time goes to. So sums of plain arithmetic are written with several
 vectors side by side, in the vector types that GCC and Clang have in common; what is less than a vector is left to a plain loop.
 """
 
 from __future__ import annotations
 
 from gpugrad.compile.emit import Axis, Emitter, Scope
-from gpugrad.compile.expressions import combine, identity, suffix
+from gpugrad.compile.expressions import suffix
 from gpugrad.compile.graph import LEAVES, Node
 from gpugrad.compile.schedule import is_computed, walk
 
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative"})
 _VIEWS = frozenset({"broadcast", "reshape", "permute"})
-_KINDS = frozenset({"sum", "prod"})
 
 BYTES = 64
 """Of a vector: one register of AVX-512, two of AVX2, four of NEON."""
@@ -27,9 +26,9 @@ MOST = 12
 
 
 def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
-    """Whether reductions along `axis` can be written with vectors: of plain arithmetic on what lies in memory one after the other."""
+    """Whether sums along `axis` can be written with vectors: of plain arithmetic on what lies in memory one after the other."""
     dtype = group[0].dtype
-    if dtype.kind != "f" or dtype.itemsize < 4 or not all(n.dtype == dtype and n.attributes[0] in _KINDS for n in group):
+    if dtype.kind != "f" or dtype.itemsize < 4 or not all(n.dtype == dtype and n.attributes[0] == "sum" for n in group):
         return False
     last = axis.members[-1]
     ops = 0
@@ -51,7 +50,7 @@ def possible(group: list[Node], emitter: Emitter, axis: Axis) -> bool:
 
 
 def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Scope, axis: Axis, begin: str, end: str) -> str:
-    """Reduce the elements from `begin` on into the variables `names`. What is returned is where the rest, up to `end`, begins."""
+    """Add the elements from `begin` on to the variables `names`. What is returned is where the rest, up to `end`, begins."""
     end_of = suffix(group[0].dtype)
     kind = f"gg_v_{end_of}"
     width = BYTES // group[0].dtype.itemsize
@@ -60,7 +59,7 @@ def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Sc
     sides = [{number: emitter.name("q") for number in names} for _ in range(SIDES)]
     for side in sides:
         for node in group:
-            scope.write(f"{kind} {side[node.number]} = gg_all_{end_of}({identity(node.attributes[0], node.dtype)});")
+            scope.write(f"{kind} {side[node.number]} = gg_all_{end_of}(0);")
     scope.write(f"int64_t {place} = {begin};")
     step = SIDES * width
     with scope.loop(f"for (; {place} + {step} <= {end}; {place} += {step}) {{", variables=(place,)) as loop:
@@ -69,21 +68,15 @@ def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Sc
             emitter.set_index(axis, f"({place} + {k * width})" if k else place, frozenset({place}))
             for node in group:
                 found = emitter.value(node.inputs[0], emitter.place(node.inputs[0], every), loop)
-                loop.write(f"{side[node.number]} = {_combined(node, side[node.number], found)};")
+                loop.write(f"{side[node.number]} = {side[node.number]} + {found};")
     with scope.loop(f"for (; {place} + {width} <= {end}; {place} += {width}) {{", variables=(place,)) as loop:
         loop.vector = True
         emitter.set_index(axis, place, frozenset({place}))
         for node in group:
             found = emitter.value(node.inputs[0], emitter.place(node.inputs[0], every), loop)
-            loop.write(f"{sides[0][node.number]} = {_combined(node, sides[0][node.number], found)};")
+            loop.write(f"{sides[0][node.number]} = {sides[0][node.number]} + {found};")
     for node in group:
         first, second, third, fourth = (side[node.number] for side in sides)
-        both = _combined(node, _combined(node, first, second), _combined(node, third, fourth))
         name = names[node.number]
-        total = f"gg_{node.attributes[0]}_{end_of}({both})"
-        scope.write(f"{name} = {combine(node.attributes[0], node.dtype, name, total)};")
+        scope.write(f"{name} = {name} + gg_sum_{end_of}(({first} + {second}) + ({third} + {fourth}));")
     return place
-
-
-def _combined(node: Node, a: str, b: str) -> str:
-    return f"({a} {'+' if node.attributes[0] == 'sum' else '*'} {b})"

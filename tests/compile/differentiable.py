@@ -388,7 +388,7 @@ def only_kernels() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fusion._Recording, "_eager", eager)
-        patch.setattr(fusion._Pull, "_eager", eager)
+        patch.setattr(fusion.Pull, "_eager", eager)
         yield
 
 

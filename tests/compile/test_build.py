@@ -230,8 +230,9 @@ def test_a_command_that_is_none(monkeypatch, caplog, command):
     assert len(messages(caplog)) == 1 and command in messages(caplog)[0]
 
 
-def test_switched_off(monkeypatch, caplog, cache):
-    monkeypatch.setenv("GPUGRAD_COMPILE", "0")
+@pytest.mark.parametrize("word", ["0", "false", "No", " off "])
+def test_switched_off(monkeypatch, caplog, cache, word):
+    monkeypatch.setenv("GPUGRAD_COMPILE", word)
     assert build.load(source(1), "kernel") is None
     assert messages(caplog) == [] and not cache.exists()
 
@@ -291,6 +292,12 @@ def test_a_compiler_that_hangs(compiler, monkeypatch, tmp_path, cache, caplog):
     child = int((tmp_path / "child").read_text())
     assert any(ended(child) for _ in range(100)), "the compiler's own child was not killed"
     assert not list(cache.glob(".build-*"))
+
+
+@pytest.mark.parametrize("text, seconds", [("2.5", 2.5), ("0", 60), ("-1", 60), ("nan", 60), ("soon", 60)])
+def test_the_time_that_a_compiler_has(monkeypatch, text, seconds):
+    monkeypatch.setenv("GPUGRAD_COMPILE_TIMEOUT", text)
+    assert build._timeout() == seconds
 
 
 def ended(process: int) -> bool:
@@ -360,14 +367,45 @@ def test_nothing_can_be_written_at_all(monkeypatch, caplog):
 
 
 @needs_compiler
-@pytest.mark.parametrize("what", ["folder", "entry"])
+@pytest.mark.parametrize(
+    "script",
+    ['echo "ld: final link failed: No space left on device" >&2; exit 1', "for x; do case $x in *.so) : > $x;; esac; done"],
+)
+def test_a_full_disk_is_no_fault_of_the_compiler(cache, compiler, caplog, script, tmp_path):
+    compiler.install(f'case "$PWD" in {cache}/*) {script}; exit;; esac\nexec {CC} "$@"')
+    assert build.load(source(1), "kernel").answer() == 1
+    assert len(messages(caplog)) == 1 and "No space left on device" in messages(caplog)[0]
+    assert names(cache) == [] and len(list((tmp_path / "temporary").glob("gpugrad-*/*.so"))) == 1
+
+
+@needs_compiler
+@pytest.mark.parametrize("what", ["parent", "folder", "entry"])
 @pytest.mark.parametrize("mode", [0o720, 0o702])
 def test_what_others_may_write_is_refused(cache, compiler, caplog, what, mode):
     build.load(source(1), "kernel")
-    path = cache if what == "folder" else next(cache.glob("*.so"))
+    path = {"parent": cache.parent, "folder": cache, "entry": next(cache.glob("*.so"))}[what]
     path.chmod(mode)
     assert load_anew(source(1)).answer() == 1 and compiler() == 2
     assert len(messages(caplog)) == 1 and str(path) in messages(caplog)[0] and "chmod go-w" in messages(caplog)[0]
+
+
+@needs_compiler
+def test_a_sticky_parent_folder_will_do(cache, caplog):
+    cache.parent.mkdir()
+    cache.parent.chmod(0o1777)
+    assert build.load(source(1), "kernel").answer() == 1 and messages(caplog) == []
+
+
+@needs_compiler
+@pytest.mark.parametrize("home", ["", "relative"])
+def test_a_home_that_is_no_folder(monkeypatch, caplog, home, tmp_path):
+    for name in ("GPUGRAD_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.chdir(tmp_path)
+    assert build.load(source(1), "kernel").answer() == 1
+    assert len(messages(caplog)) == 1 and f"HOME is {home!r}" in messages(caplog)[0]
+    assert len(list((tmp_path / "temporary").glob("gpugrad-*/*.so"))) == 1
 
 
 @needs_compiler

@@ -206,6 +206,49 @@ def test_other_arguments_are_part_of_the_program() -> None:
     assert counting.traces == 3
 
 
+def test_functions_dtypes_and_slices_are_part_of_the_program() -> None:
+    f, counting = compiled(lambda x, g, dtype, part: gg.astype(g(x), dtype)[part])
+    x = array(6)
+    for _ in range(2):
+        for g, part in ((gg.exp, slice(1, 4)), (gg.exp, slice(2, None)), (gg.abs, slice(1, 4))):
+            found = f(x, g, gg.float64, part)
+            numpy.testing.assert_allclose(found, g(x)[part], rtol=1e-6)
+            assert found.dtype == numpy.float64
+    assert (counting.traces, counting.runs) == (3, 0)
+
+
+@pytest.mark.parametrize("make", [lambda: Counting(len), lambda: [1, 2].__len__, lambda: Counting(len).__call__, lambda: {1}])
+def test_an_object_that_may_change_runs_the_definition(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    f, counting = compiled(lambda x, given: x + 1)
+    for _ in range(3):
+        numpy.testing.assert_array_equal(f(array(3), make()), array(3) + 1)
+    assert (counting.traces, counting.runs, len(f._calls)) == (0, 3, 0)
+    assert [record.name for record in caplog.records] == ["gpugrad"], "said once"
+    numpy.testing.assert_array_equal(Compiled(lambda x, given: x + 1)(array(3), make()), array(3) + 1)
+    assert len(caplog.records) == 1, "of the library's own functions nothing is said"
+
+
+def test_the_default_dtype_is_part_of_the_program() -> None:
+    f, counting = compiled(lambda x: gg.astype(x + 1, gg.get_default_dtype()))
+    x, before = array(3, dtype="float16"), gg.get_default_dtype()
+    try:
+        for name in ("float32", "float64", "float32"):
+            gg.set_default_dtype(name)
+            assert f(x).dtype == name
+    finally:
+        gg.set_default_dtype(before)
+    assert counting.traces == 2
+
+
+def test_unaligned_arrays_run_the_definition() -> None:
+    f, counting = compiled(lambda x: gg.exp(x))
+    x = numpy.ndarray(4, "float64", bytearray(range(33)), 1)
+    assert not x.flags.aligned
+    numpy.testing.assert_array_equal(f(x), numpy.exp(x))
+    numpy.testing.assert_allclose(f(x.copy()), numpy.exp(x), rtol=1e-12)
+    assert (counting.traces, counting.runs) == (1, 1)
+
+
 def test_equal_constants_of_other_types_or_signs_are_told_apart() -> None:
     f, _ = compiled(lambda x, t: x * t[0])
     x = numpy.arange(3, dtype="int32")
@@ -226,6 +269,15 @@ def test_results_keep_the_structure() -> None:
     assert type(out["c"]) is Pair
     numpy.testing.assert_array_equal(out["c"].first, x - 0.5)
     assert (out["n"], type(out["n"]), out["f"], type(out["f"])) == (4, int, 1.0, float)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda x: (y for y in [x]), lambda x: iter([x]), lambda x: lambda: x, lambda x: [slice(x.shape[0])]]
+)
+def test_results_out_of_sight_are_refused(wrap: Any) -> None:
+    f, _ = compiled(lambda x: wrap(x + 1))
+    with pytest.raises(TracingError, match="an object of type (generator|list_iterator|function|slice) is returned"):
+        f(array(3))
 
 
 def test_no_results() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ import gpugrad as gg
 from gpugrad.compile import namespace
 from gpugrad.compile.compiled import Compiled
 from gpugrad.compile.symbols import Trace, tracing
-from gpugrad.errors import UntraceableError
+from gpugrad.errors import IndexingError, ShapeError, TracingError, UntraceableError
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -339,3 +340,186 @@ def test_what_has_no_kernel_says_so() -> None:
             namespace.arange(0.5)
     with pytest.raises(AttributeError):
         _ = namespace._no_such_name
+
+
+# As NumPy and Python have it ----------------------------------------------------------------------------------------
+
+MATRIX = numpy.arange(24.0).reshape(4, 6)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: gg.stack([x, x[0]]),
+        lambda x: gg.concat([x, x[:, :2]], axis=0),
+        lambda x: gg.sum(x, axis=(0, 0)),
+        lambda x: gg.reshape(x, (-1, 0)),
+        lambda x: gg.reshape(x, (-1, -1)),
+        lambda x: gg.reshape(x, (-2, -12)),
+    ],
+)
+def test_shapes_that_do_not_fit_raise_as_numpys(function: Callable[[Any], Any]) -> None:
+    for f in (function, gg.fuse(function)):
+        with pytest.raises(ShapeError):
+            f(MATRIX)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: gg.sum(x, axis=True), lambda x: gg.sum(x, axis=1.0), lambda x: gg.reshape(x, (6.0, 4))]
+)
+def test_axes_and_sizes_are_integers(function: Callable[[Any], Any]) -> None:
+    for f in (function, gg.fuse(function)):
+        with pytest.raises(TypeError, match="integer"):
+            f(MATRIX)
+
+
+def test_an_index_out_of_range_names_the_line_and_the_sizes() -> None:
+    with pytest.raises(IndexingError, match=r"index 9 .* size 4, of shape \(4, 6\), at .*test_namespace"):
+        gg.fuse(lambda x: x[9])(MATRIX)
+    with pytest.raises(IndexingError, match=r"3 indices for an array of shape \(4, 6\)"):
+        gg.fuse(lambda x: x[0, 0, 0])(MATRIX)
+
+
+def test_indices_that_are_booleans_are_not_numbers() -> None:
+    numpy.testing.assert_array_equal(gg.fuse(lambda x: x[True] + 1)(MATRIX), MATRIX[True] + 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.sum(0) + x.max(0) + x.min(0) + x.mean(0) + x.prod(0),
+        lambda x: x.mean(-1, keepdims=True) + x.sum(1, keepdims=True),
+        lambda x: numpy.sum(x, axis=0) + numpy.mean(x, axis=0) + numpy.max(x, axis=0),
+        lambda x: (x.all(1), x.any(0), x.sum(0, numpy.float32), numpy.sum(x)),
+        lambda x: (x.reshape(6, 4) + 1, x.reshape((2, -1)) + 1, numpy.reshape(x, (6, 4)) + 1, x.ravel() + 1, x.flatten() + 1),
+        lambda x: (
+            x.transpose() + 1,
+            x.reshape(2, 3, 4).transpose(1, 2, 0) + 1,
+            x.reshape(2, 3, 4).T + 1,
+            x.swapaxes(0, 1) + 1,
+        ),
+        lambda x: (
+            x.clip(2, 9),
+            x.clip(max=3),
+            numpy.clip(x, 2, 9),
+            x.astype(numpy.float32),
+            (x / 7).round(),
+            x[:1].squeeze() + 1,
+        ),
+        lambda x: (x.copy(), x.conj()),
+    ],
+)
+def test_methods_have_the_signatures_of_numpys(function: Callable[[Any], Any]) -> None:
+    check(function, MATRIX)
+
+
+def test_deviations_by_method() -> None:
+    check(lambda x: (x.std(0), x.var(1), numpy.std(x), x.std(1, ddof=1), numpy.var(x, axis=0, ddof=1)), MATRIX, ulp=4)
+
+
+def test_what_only_arrays_in_memory_have() -> None:
+    for function in (lambda x: x.sum(0, out=x), lambda x: x.reshape(6, 4, order="F"), lambda x: (x * 1.5).round(2)):
+        with pytest.raises(TracingError, match="test_namespace"):
+            gg.fuse(function)(MATRIX)
+
+
+def test_an_attribute_that_is_missing_is_named_with_the_line() -> None:
+    with pytest.raises(TracingError, match=r"'tobytes', at .*test_namespace") as caught:
+        gg.fuse(lambda x: x.tobytes())(MATRIX)
+    assert isinstance(caught.value, AttributeError)
+    check(lambda x: x + (1 if hasattr(x, "tobyte") else 2), MATRIX)
+
+
+def test_scalars_and_numbers_can_be_added_to_in_place() -> None:
+    def function(x: Any, k: float) -> Any:
+        k += 1
+        total = gg.sum(x)
+        total += k
+        return total * 2
+
+    check(function, MATRIX, 2.5)
+
+
+def test_tensors_are_added_to_in_place() -> None:
+    def function(x: Any) -> Any:
+        y = x * 2
+        y += 1
+        return y
+
+    numpy.testing.assert_array_equal(gg.fuse(function)(gg.tensor(MATRIX)).array, MATRIX * 2 + 1)
+
+
+def test_a_number_divided_by_zero() -> None:
+    f = gg.fuse(lambda x, k: x * (1.0 / k))
+    numpy.testing.assert_array_equal(f(MATRIX, 2.0), MATRIX / 2)
+    for function in (f, gg.fuse(lambda x, k: x * (1.0 % k)), gg.fuse(lambda x, k: x + x.shape[0] / k)):
+        with pytest.raises(ZeroDivisionError):
+            function(MATRIX, 0.0)
+    check(lambda x, k: x * gg.divide(1.0, k), MATRIX + 1, 0.0)
+
+
+def test_sizes_where_python_takes_integers() -> None:
+    def function(x: Any) -> Any:
+        n, m = x.shape
+        q, r = divmod(m, n)
+        text = f"{n} {m:03d} {n!s}"
+        assert text == "4 006 4"
+        return x * ((n & 5) + (5 | n) + (n ^ 1) + (n << 2) + (1 << n) + (m >> 1) + q + r + round(m) + abs(n - m) + {4: 10.0}[n])
+
+    check(function, MATRIX)
+
+
+def test_floats_where_python_takes_floats() -> None:
+    def function(x: Any, k: float) -> Any:
+        whole, rest = divmod(k, 2)
+        part = 3.0 if (k * 2).is_integer() else 4.0
+        part += {2.5: 10.0}[k]
+        assert f"{k:.2f}" == "2.50"
+        assert str(k) == "2.5"
+        return x * (whole + rest + part + round(k) + math.floor(k) + math.ceil(k) + math.trunc(k))
+
+    check(function, MATRIX, 2.5)
+
+
+def test_erf_of_a_number_decides() -> None:
+    f = gg.fuse(lambda x, k: x * 2 if gg.special.erf(k) > 0.5 else x * 3)
+    for k, factor in ((1.0, 2), (0.1, 3), (2.0, 2)):
+        numpy.testing.assert_array_equal(f(MATRIX, k), MATRIX * factor)
+
+
+def test_float64_is_rounded_to_float16_in_one_step() -> None:
+    x = numpy.array([1 + 2.0**-11 + 2.0**-40, 1 + 3 * 2.0**-11 - 2.0**-40, 65519.999999999, 1e300, -1e-300])
+    check(lambda x: gg.astype(x, gg.float16), x)
+    check(lambda x: gg.astype(x, gg.float16), numpy.array([2049, 4099, 65519, 2**24 + 1]))
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="NumPy's results are those of the machine")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_out_of_range_become_the_integers_that_numpy_makes(dtype: str) -> None:
+    x = numpy.array(
+        [math.inf, -math.inf, math.nan, 1e30, -1e30, 2.0**63, -(2.0**63), 2.0**64, 2.0**31, -(2.0**31), 3e9, -3e9, 300.0, -1.0]
+    )
+    x = x.astype(dtype)
+    check(lambda x: tuple(gg.astype(x, d) for d in (gg.int8, gg.int16, gg.int32, gg.int64, gg.uint8, gg.uint16)), x)
+    check(lambda x: gg.astype(x, gg.uint64), x[~numpy.isnan(x) & (x >= 0) & (x < 2.0**64)])
+
+
+def test_uint64_beside_signed_integers_runs_as_it_is() -> None:
+    x, y = numpy.array([-1, 2**63 - 1]), numpy.array([2**64 - 1, 2**63], numpy.uint64)
+    for function in (lambda x, y: x == y, lambda x, y: x < y, lambda x, y: gg.maximum(x, y), lambda x, y: x + y):
+        numpy.testing.assert_array_equal(gg.fuse(function)(x, y), function(x, y))
+    for function in (gg.equal, gg.less):
+        with pytest.raises(AssertionError, match="the definition ran"):
+            check(function, x, y)
+
+
+def test_where_between_numbers_as_numpys() -> None:
+    check(lambda x, k: gg.where(x.shape[0] > 2, 1, k) * x, MATRIX, 2.0)
+    check(lambda x, k: (gg.where(k > 0, x, 1), gg.where(k < 0, x, 1)), MATRIX.astype(numpy.float32), 2.0)
+    check(lambda x, k: gg.where(x > 3, 1, 0), MATRIX, 2.0)
+
+
+@pytest.mark.parametrize("made", [lambda: gg.random.normal(shape=(6,)), lambda: gg.random.uniform(shape=(6,))])
+def test_random_numbers_inside_say_to_pass_them(made: Callable[[], Any]) -> None:
+    with pytest.raises(TracingError, match="an array that is no argument .* pass the array"):
+        gg.fuse(lambda x: x + made())(MATRIX)

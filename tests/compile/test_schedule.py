@@ -152,3 +152,12 @@ def test_a_kernel_that_nobody_waits_for_joins_a_later_one() -> None:
     """The sum of g alone needs nothing, but another of the same space has to wait for the rows' statistics."""
     found = steps(lambda x, g: (gg.sum(g * softmax(x), axis=0), gg.sum(g, axis=0)), MATRIX, MATRIX)
     assert found == [ROW, COLUMN]
+
+
+def test_reductions_inside_of_one_another_are_cut_into_kernels_of_a_few_passes() -> None:
+    def centred(x: Any) -> Any:
+        for _ in range(40):
+            x = x - 0.5 * gg.mean(x, axis=1, keepdims=True)
+        return x
+
+    assert steps(centred, ((6, 7), "float32")) == [ROW] * 3  # 16 passes, 16, and 8

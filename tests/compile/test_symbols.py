@@ -119,7 +119,7 @@ def test_what_is_known_of_an_array() -> None:
         assert isinstance(x.size, Size)
         assert repr(x) == "<traced float32 (s0, s1)>"
         assert x.T.shape == x.mT.shape == (3, 2)
-        assert repr(x.device) == "the device of the arguments"
+        assert "arguments" in repr(x.device)
         assert x.to_device("cpu") is x
         assert x.__array_namespace__().exp(x).dtype == numpy.float32
         with pytest.raises(TypeError, match="unhashable"):
@@ -155,12 +155,12 @@ def test_what_a_number_decides_is_a_guard(function: Callable[..., Any], guard: s
     assert guards == [guard]
 
 
-def test_arithmetic_of_numbers_needs_no_guard() -> None:
+def test_arithmetic_of_numbers_needs_no_guard_but_that_no_divisor_is_zero() -> None:
     out, guards = traced(lambda x, a, b: -a * 2 + b**2 / a - abs(b) + a // 2 + a % 2, 2.5, -3.0)
     assert isinstance(out, Symbol)
     assert out.is_number
     assert out.hint == -2.5 * 2 + 9 / 2.5 - 3 + 2.5 // 2 + 2.5 % 2
-    assert guards == []
+    assert guards == ["not numpy.equal(k0, 0.0)"]
 
 
 def test_a_number_is_no_index() -> None:

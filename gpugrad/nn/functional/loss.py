@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, device_of
 from gpugrad.arrays.dtypes import int64, numpy_dtype
+from gpugrad.compile.symbols import current_trace
 from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import composite, fused
@@ -150,8 +151,8 @@ def cross_entropy(
     Shapes: input (C,), (N, C) or (N, C, d1, ...); target of class labels (), (N,) or (N, d1, ...), of any integer dtype, or of
     probabilities in the shape and with the floating dtype of input; weight (C,). The result is () for `reduction` "mean" and
     "sum", the shape of the labels for "none". Losses of 16 bits are summed in float32.
-    Raises IndexingError for a label that is no class (on a GPU, where checking would wait for it, such a loss and its gradients
-    are nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, ValueError for
+    Raises IndexingError for a label that is no class (on a GPU, where checking would wait for it, and inside a fused function
+    such a loss is nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, ValueError for
     options out of range. The mean is nan if every label is ignored.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, and for smoothing C. Szegedy
     et al., "Rethinking the inception architecture for computer vision", CVPR 2016.
@@ -271,9 +272,9 @@ def _rows(input: Any, target: Any, reduction: str, ignore_index: int, name: str)
 
 
 def _check_labels(target: Any, classes: int, ignore_index: int, name: str) -> None:
-    """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for."""
+    """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for, nor while traced."""
     device = device_of(target)
-    if isinstance(device, Device) and device.type == "cuda":
+    if (isinstance(device, Device) and device.type == "cuda") or current_trace() is not None:
         return
     if 0 in target.shape or (max(target) < classes and min(target) >= 0):
         return
