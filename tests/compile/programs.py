@@ -114,7 +114,21 @@ def _copysign(x: Any, y: Any) -> Any:
     return gg.copysign(x, gg.where(gg.isnan(y), 1.0, y) if hasattr(y, "shape") else y)
 
 
-OWN = {"signbit": _signbit, "copysign": _copysign}
+def _floating(x: Any) -> Any:
+    return x if not hasattr(x, "dtype") or x.dtype.kind == "f" else gg.astype(x, gg.float64)
+
+
+def _reciprocal(x: Any) -> Any:
+    """Of integers there is no kernel."""
+    return gg.reciprocal(_floating(x))
+
+
+def _pow(x: Any, y: Any) -> Any:
+    """Of integers to the power of arrays there is no kernel."""
+    return gg.pow(_floating(x), y) if hasattr(y, "shape") else gg.pow(x, y)
+
+
+OWN = {"signbit": _signbit, "copysign": _copysign, "reciprocal": _reciprocal, "pow": _pow}
 
 
 class Builder:
