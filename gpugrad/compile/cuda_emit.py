@@ -33,7 +33,6 @@ class CudaEmitter(Emitter):
         self.aligned: dict[str, None] = {}  # arrays accessed by vectors
         self.whole_rows = False  # whether vectors are aligned only if they divide the last axis
         self._stores: list[str] = []
-        self.bits = self._bits
 
     def _vector(self) -> int:
         """How many elements a thread takes at once: 16 bytes of the widest dtype, and at least 4 if the narrowest allows it."""
@@ -92,23 +91,6 @@ class CudaEmitter(Emitter):
             else:
                 array = self.array(node)
                 home.write(f"const {self._type(node)} {name} = {self._whole(node, array, first, 'const ')};")
-        return f"{home.known[key]}[l]"
-
-    def _bits(self, node: Node, index: tuple[Ix, ...], scope: Scope) -> str | None:
-        """C++ source of an element of a philox node, from whole blocks; None if its elements are no neighbours."""
-        last = self._last(node.shape)
-        if self.lane is None or last is None or index[last] != self.lane or any("l" in i.variables for i in index[:last]):
-            return None
-        width = 8 * node.dtype.itemsize
-        if self.vector % (8 * BLOCK // width):
-            return None
-        first = self._first(index, last)
-        home = scope.home(frozenset().union(*(i.variables for i in first)))
-        key = ("bits", node.number, tuple(i.text for i in first))
-        if key not in home.known:
-            home.known[key] = self.name("v")
-            source = f"gg_philox_vector_u{width}<{self.vector}>({self.array(node.inputs[0])}, {self.offset(node.shape, first)})"
-            home.write(f"const {self._type(node)} {home.known[key]} = {source};")
         return f"{home.known[key]}[l]"
 
     def _first(self, index: tuple[Ix, ...], last: int) -> tuple[Ix, ...]:

@@ -42,8 +42,7 @@ def _header(name: str) -> str:
 
 
 _HEADERS = _header("cuda.h"), _header("prelude.h")
-_RANDOM = _header("philox.h"), _header("cuda_philox.h")
-_PHILOX = Path(__file__).with_name("philox.h").read_text(encoding="utf-8").replace("#pragma once", "")
+_PHILOX = _header("philox.h")
 
 
 @dataclass

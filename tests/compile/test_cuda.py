@@ -403,6 +403,22 @@ def test_random_bits_are_those_of_the_generator(shape: tuple[int, ...], threshol
     check(lambda x, state: dropped(gg.permute_dims(x, tuple(range(x.ndim))[::-1]), state), x, state, exact=True)
 
 
+@pytest.mark.parametrize("columns", [8, 16, 64, 67])
+@pytest.mark.parametrize("width", [32, 64])
+def test_random_bits_of_a_part_of_each_row(columns: int, width: int) -> None:
+    state = np.array([3, 5, 7, 11, 7, 0], "uint64")
+
+    def beginnings(x: Any, state: Any) -> Any:
+        return dropout_module._dropout.definition(x, state, 2.0 ** (width - 1), width, 2.0)[:, :columns]
+
+    def pieces(x: Any, state: Any) -> Any:
+        return gg.concat([beginnings(x, state), x], axis=1)
+
+    x = np.abs(random(6, 80)) + np.float32(1)
+    check(beginnings, x, state, exact=True)
+    check(pieces, x, state, exact=True)
+
+
 def test_wide_places_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "_NARROW", 0)
     for function in (gelu, softmax, several, channel_norm):
