@@ -56,7 +56,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 GradientRule: TypeAlias = "Callable[..., Any] | None"
 
 REGISTRY: dict[str, Callable[..., Any]] = {}
-"""Every op by name: the tests hold each against its record in tests/cases/."""
+"""Every op by name: the tests hold each against its record in gpugrad/check/records/."""
 
 
 class Unary(Protocol):

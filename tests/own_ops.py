@@ -7,7 +7,7 @@ from gpugrad.families import REGISTRY, primitive
 
 
 def own_op(**rules: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """As :func:`gpugrad.families.primitive`, for an op that needs no record in tests/cases: it is not registered."""
+    """As :func:`gpugrad.families.primitive`, for an op that needs no record in gpugrad/check/records: it is not registered."""
 
     def declare(definition: Callable[..., Any]) -> Callable[..., Any]:
         before = dict(REGISTRY)

@@ -21,7 +21,7 @@ def test_an_op_in_three_steps(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
 
     steps = STEP.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert [file for file, _ in steps] == ["gpugrad/ops/elementwise.py", "tests/cases/elementwise.py"]
+    assert [file for file, _ in steps] == ["gpugrad/ops/elementwise.py", "gpugrad/check/records/elementwise.py"]
     for file, code in steps:  # steps 1 and 3
         with (tmp_path / file).open("a", encoding="utf-8") as source:
             source.write("\n\n" + code)

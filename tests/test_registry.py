@@ -1,4 +1,4 @@
-"""Every op has a record in tests/cases/, and every function of the standard is there, with the standard's signature."""
+"""Every op has a record in gpugrad/check/records/, and every function of the standard is there, with the standard's signature."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import array_api_strict
 import pytest
-from cases import CASES
 
 import gpugrad as gg
+from gpugrad.check.records import CASES
 from gpugrad.families import REGISTRY
 
 # Functions of array-api-strict's own, which are not in the standard.
@@ -42,7 +42,7 @@ def test_the_list_of_differentiable_functions_is_whole() -> None:
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_an_op_has_a_record(name: str) -> None:
-    assert [case for case in CASES if case.name == name], f"add a record for {name} to tests/cases/"
+    assert [case for case in CASES if case.name == name], f"add a record for {name} to gpugrad/check/records/"
 
 
 @pytest.mark.parametrize("name", STANDARD)
@@ -50,7 +50,7 @@ def test_a_function_of_the_standard_has_a_record(name: str) -> None:
     assert callable(getattr(gg, name))
     assert name in gg.__dir__()
     if name in FUNCTIONS:
-        assert [case for case in CASES if case.name == name], f"add a record for {name} to tests/cases/"
+        assert [case for case in CASES if case.name == name], f"add a record for {name} to gpugrad/check/records/"
 
 
 @pytest.mark.parametrize("name", sorted({case.name for case in CASES}))

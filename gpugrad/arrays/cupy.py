@@ -13,11 +13,15 @@ import array_api_compat.cupy
 import cupy
 import cupyx
 
+from gpugrad.arrays.cuda import modules
 from gpugrad.arrays.spellings import METHODS, Kernel, registrar
 from gpugrad.errors import DeviceError
 
 SPELLINGS: dict[str, Kernel] = dict(METHODS)
 """Kernels by the name of the op."""
+
+HAND_WRITTEN: dict[str, Kernel] = {}
+"""Kernels of our own (``arrays/cuda/``), in front of the others; they return NotImplemented for what they do not take."""
 
 
 def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
@@ -27,6 +31,8 @@ def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
         found = getattr(array_api_compat.cupy, name, None)
     if found is None:
         found = definition
+    if name in HAND_WRITTEN:
+        found = modules.in_front(name, HAND_WRITTEN[name], found)
     return found if cupy.cuda.runtime.getDeviceCount() < 2 else _placed(name, found)
 
 
@@ -115,7 +121,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
     return tuple(moved[i] for i in range(moved.shape[0]))
 
 
-# In place, for the engine ------------------------------------------------------------------------
+# In place, for the engine -------------------------------------------------------------------------------------------
 
 
 @_spells("add_into")

@@ -5,7 +5,7 @@ Three layers, each built on the one before:
 1. :func:`bits` is a pure function from ``(seed, offset, count)`` to raw 64-bit words. The words are those of Philox4x64-10
    (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): block number ``n`` of a stream is the
    encryption of the counter ``n + 1`` under a key made from the seed, and holds four words. NumPy's own C code makes them on
-   the CPU, ``philox.cu`` on a GPU; both make the same bits.
+   the CPU, ``cuda/philox.cu`` on a GPU; both make the same bits.
 2. The distributions (:func:`uniform`, :func:`normal`, :func:`integers`, :func:`permutation`, :func:`bernoulli`) turn words
    into samples. Each is written once, over the array module ``xp`` (numpy or cupy), and asks ``draw(n)`` for ``n`` words, which
    come as one or several new arrays that it may overwrite; all but the last hold an even number. How many words it asks for,
@@ -113,7 +113,7 @@ def _cuda_bits(key: int, offset: int, count: int, index: int) -> Array:
 @functools.cache
 def _cuda_kernel(name: str) -> Any:
     """A kernel of philox.cu. CuPy compiles it on the first launch on each device and keeps it, on disk too."""
-    source = importlib.resources.files(__package__).joinpath("philox.cu").read_text(encoding="utf-8")
+    source = importlib.resources.files(__package__).joinpath("cuda", "philox.cu").read_text(encoding="utf-8")
     return import_cupy().RawModule(code=source).get_function(name)
 
 
@@ -165,6 +165,7 @@ def below(state: Array, shape: Sequence[int], threshold: float, width: int) -> A
     limit = (np.uint32 if width == 32 else np.uint64)(threshold)
 
     def make(words: Array) -> Array:
+        """Booleans from words: one from each, or two for a width of 32."""
         return (words.view(np.uint32) if width == 32 else words) < limit
 
     words = words_of(count, width)
@@ -231,6 +232,7 @@ def uniform(
     below = np.nextafter(beyond, dtype.type(-np.inf)) if largest >= beyond else None
 
     def make(words: Array) -> Array:
+        """Samples from words: two from each in float32, one in float64."""
         samples = _unit(words, work)
         if span != 1:
             samples *= span
@@ -306,6 +308,7 @@ def normal(
     unsigned, signed, scale = (np.uint64, np.int64, 2.0**-63) if work is np.float64 else (np.uint32, np.int32, 2.0**-31)
 
     def make(words: Array) -> Array:
+        """Samples from words, of which a pair takes one in float32 and two in float64."""
         numbers = words.view(unsigned)
         numbers >>= unsigned(1)  # one bit less, and the conversion is that of signed integers: see _unit
         numbers = numbers.view(signed)
@@ -366,6 +369,7 @@ def integers(xp: ModuleType, draw: Draw, shape: int | Sequence[int], low: int, h
     wide = size > 1 << 32
 
     def make(words: Array) -> Array:
+        """Samples from words: one from each, or from two where the range is wide."""
         if not wide:
             samples = _multiply_high(words, size)
         elif size == _WORD:

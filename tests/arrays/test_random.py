@@ -166,7 +166,7 @@ def kernel(tmp_path_factory):
 #include "cuda_on_cpu.h"
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
-#include "{Path(random.__file__).with_name("philox.cu")}"
+#include "{Path(random.__file__).with_name("cuda") / "philox.cu"}"
 extern "C" void launch_thread(unsigned grid, unsigned block, unsigned b, unsigned t, {arguments})
 {{
     gridDim.x = grid, blockDim.x = block, blockIdx.x = b, threadIdx.x = t;

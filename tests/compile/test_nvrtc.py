@@ -72,7 +72,7 @@ extern "C" __global__ void casts(const uint4* x, uint4* y, int n)
 """
 
 SOURCES = {
-    "philox": Path(random.__file__).with_name("philox.cu").read_text(),
+    "philox": (Path(random.__file__).parent / "cuda" / "philox.cu").read_text(),
     "map": MAP,
     "warp per row": WARP_PER_ROW,
     "block per row": BLOCK_PER_ROW,

@@ -1,4 +1,4 @@
-"""What every op must satisfy, on every backend, from its record in tests/cases/."""
+"""What every op must satisfy, on every backend, from its record in gpugrad/check/records/."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy
 import pytest
 from backends import NUMPY, Backend
-from cases import CASES
-from cases.case import Case, Example, examples
 
 import gpugrad as gg
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
+from gpugrad.check.records import CASES
+from gpugrad.check.records.case import Case, Example, examples
 from gpugrad.testing import check_grads
 from gpugrad.trees import leaves, map_leaves
 

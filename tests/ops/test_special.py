@@ -1,4 +1,4 @@
-"""gpugrad.special: values and derivatives on every backend are in tests/cases/special.py."""
+"""gpugrad.special: values and derivatives on every backend are in gpugrad/check/records/special.py."""
 
 import math
 import subprocess

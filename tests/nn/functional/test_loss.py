@@ -1,6 +1,6 @@
 """gpugrad.nn.functional: cross_entropy, nll_loss, mse_loss; numbers computed once with PyTorch 2.13 in float64.
 
-Values and derivatives on every backend are in tests/cases/functional.py.
+Values and derivatives on every backend are in gpugrad/check/records/functional.py.
 """
 
 import re
@@ -273,7 +273,7 @@ def test_other_losses_of_many_rows_in_half_precision():
 
 @pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"label_smoothing": 0.1}, {"reduction": "none"}], ids=str)
 def test_the_definition_in_half_precision(options):
-    """As the NumPy kernels are held to it for other dtypes in tests/cases."""
+    """As the NumPy kernels are held to it for other dtypes in gpugrad/check/records."""
     options = {"ignore_index": 1, "reduction": "mean", "label_smoothing": 0.0, **options}
     x, labels = np.zeros((70_000, 2), np.float16), np.zeros(70_000, int)
     labels[0] = 1

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
-from backends import NUMPY, Backend
 
 import gpugrad
+from gpugrad.check.backend import NUMPY, Backend
 from gpugrad.families import REGISTRY
 from gpugrad.trees import leaves, map_leaves
 

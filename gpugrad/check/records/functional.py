@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 import scipy.special
 
 import gpugrad as gg
-from cases.case import Case, call, distinct, given, integers, positive, real
+from gpugrad.check.records.case import Case, call, distinct, given, integers, positive, real
 from gpugrad.nn import functional as F
 
+REDUCTIONS: dict[str, Callable[..., Any]] = {"mean": numpy.mean, "sum": numpy.sum, "none": lambda a: a}
 LABELS = given([3, 0, -100, 4])
 KEPT_LABELS = given([3, 0, 2, 4])
 SPATIAL_LABELS = given([[0, 1], [3, 2], [-100, 4]])
@@ -49,8 +51,7 @@ def _cross_entropy(x: Any, target: Any, weight: Any = None, **options: Any) -> A
     weight = numpy.ones(classes, x.dtype) if weight is None else weight
     terms = logp * (target * (1 - smoothing) + smoothing / classes) * weight.reshape(-1, *[1] * (x.ndim - axis - 1))
     losses = -terms.sum(axis=axis)
-    reduced = {"mean": numpy.mean, "sum": numpy.sum, "none": lambda a: a}[options.get("reduction", "mean")](losses)
-    return numpy.asarray(reduced, x.dtype)
+    return numpy.asarray(REDUCTIONS[options.get("reduction", "mean")](losses), x.dtype)
 
 
 def _cross_entropy_gradient(g: Any, x: Any, target: Any, *, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
@@ -95,7 +96,7 @@ def _rms_norm(x: Any, normalized_shape: Any, weight: Any = 1, eps: float | None 
 
 
 def _mse(x: Any, y: Any, reduction: str = "mean") -> Any:
-    return {"mean": numpy.mean, "sum": numpy.sum, "none": lambda a: a}[reduction]((x - y) ** 2)
+    return REDUCTIONS[reduction]((x - y) ** 2)
 
 
 PLAIN = {"ignore_index": -100, "reduction": "mean", "label_smoothing": 0.0}

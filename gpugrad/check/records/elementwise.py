@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy
 
-from cases.case import (
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.check.records.case import (
     Case,
     Draw,
     above_one,
@@ -23,7 +24,6 @@ from cases.case import (
     real,
     unit,
 )  # fmt: skip
-from gpugrad.arrays.dtypes import numpy_dtype
 
 Domain = Callable[..., Draw]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from cases.case import Case, call, real
+from gpugrad.check.records.case import Case, call, real
 
 CASES = [
     Case(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from cases.case import Case, call, given, integers, real
+from gpugrad.check.records.case import Case, call, given, integers, real
 from gpugrad.ops.indexing import getitem, put, raw_key, scatter_add
 
 MASK = given([[True, False, True], [False, False, True]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import scipy.special
 
-from cases.case import Case, call, given, real
+from gpugrad.check.records.case import Case, call, given, real
 
 CASES = [
     Case(

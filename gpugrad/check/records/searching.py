@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from cases.case import Case, booleans, call, distinct, given, integers, real
+from gpugrad.check.records.case import Case, booleans, call, distinct, given, integers, real
 
 # numpy.unique_values does not sort.
 _UNIQUE = {name: getattr(numpy, name) for name in ("unique_all", "unique_counts", "unique_inverse")} | {

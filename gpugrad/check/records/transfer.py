@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from cases.case import HERE, Case, call, integers, real
+from gpugrad.check.records.case import HERE, Case, call, integers, real
 
 
 def _to_device(x: Any, device: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from cases.case import Case, call, given, integers, real
+from gpugrad.check.records.case import Case, call, given, integers, real
 
 
 def _made(name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from cases.case import Case, booleans, call, distinct, given, integers, nonzero, real
+from gpugrad.check.records.case import Case, booleans, call, distinct, given, integers, nonzero, real
 
 ZEROS = given([[0.0, 1.5, -2.0, 0.5], [0.0, 0.0, 1.0, 3.0], [1.0, 2.0, -1.0, 0.5]])  # none, one and several zeros in a product
 

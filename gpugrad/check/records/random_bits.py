@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gpugrad as gg
-from cases.case import Case, call, real
+from gpugrad.check.records.case import Case, call, real
 from gpugrad.ops.random_bits import bernoulli_mask, bernoulli_threshold, random_state
 from gpugrad.tape import raw
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from cases.case import Case, booleans, call, fractional, integers, real
+from gpugrad.check.records.case import Case, booleans, call, fractional, integers, real
 
 _KINDS = ("bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating", "numeric")
 
@@ -49,7 +49,7 @@ CASES = [
             call(gg.uint8, gg.int8),
             call(gg.bool, gg.int8),
         ],
-        lambda x, to: numpy.can_cast(getattr(x, "dtype", x), to),
+        lambda x, to: numpy.can_cast(x.dtype if hasattr(x, "dtype") else x, to),
         order=None,
     ),
     Case("finfo", [call(gg.float32), call(gg.complex128), call(real(2))], _finfo, order=None),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from cases.case import Case, booleans, call, integers, real
+from gpugrad.check.records.case import Case, booleans, call, integers, real
 
 
 def _concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
@@ -17,7 +17,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
     return tuple(numpy.moveaxis(x, axis, 0))
 
 
-def _meshgrid(*arrays: Any, indexing: str = "xy") -> Any:
+def _meshgrid(*arrays: Any, indexing: Any = "xy") -> Any:
     return list(numpy.meshgrid(*arrays, indexing=indexing))
 
 
