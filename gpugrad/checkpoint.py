@@ -28,6 +28,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        """What `function` returns; the Tensors in it that record are outputs of one node, which computes `function` again."""
         if not is_grad_enabled():
             return function(*args, **kwargs)
         given = leaves((args, kwargs))

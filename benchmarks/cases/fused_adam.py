@@ -10,13 +10,13 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import machine, peers
+from benchmarks.cases.adam_numpy import BETA1, BETA2, EPS, LR, update
 from benchmarks.cases.apart import apart
 from benchmarks.cases.side_by_side import side_by_side
 from benchmarks.method import Row, not_run
 
 SIZE = 1_000_000
 TENSORS = (1, 20)
-LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
 TOLERANCE = 1e-6
 LIMITS = {"NumPy by hand": 0.35, "PyTorch eager": 1.0}
 
@@ -78,21 +78,8 @@ def with_numpy(arrays: list[Any]) -> Callable[[], Any]:
 
     def step() -> Any:
         t = next(number)
-        root = (1 - BETA2**t) ** 0.5
-        step_size = LR / (1 - BETA1**t) * root
         for p, g, m, v, s in states:
-            numpy.multiply(g, 1 - BETA1, out=s)
-            m *= BETA1
-            m += s
-            numpy.multiply(g, g, out=s)
-            s *= 1 - BETA2
-            v *= BETA2
-            v += s
-            numpy.sqrt(v, out=s)
-            s += EPS * root
-            numpy.divide(m, s, out=s)
-            s *= step_size
-            p -= s
+            update(p, g, m, v, s, t)
         return [p for p, *_ in states]
 
     return step

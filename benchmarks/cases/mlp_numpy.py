@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy
 
-LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
+from benchmarks.cases.adam_numpy import update
+
 _PIECE = 1 << 14  # elements of Adam's arrays that are updated at a time, so that they stay in the cache
 
 
@@ -47,7 +48,11 @@ def with_numpy(weights: list[tuple[Any, Any]], batches: list[tuple[Any, Any]]) -
             if i:
                 g = g @ parameters[2 * i]
                 g *= inputs[i] > 0
-        _adam(flat, gradient, mean, square, next(number), scratch)
+        t = next(number)
+        for start in range(0, flat.size, _PIECE):
+            piece = slice(start, start + _PIECE)
+            p = flat[piece]
+            update(p, gradient[piece], mean[piece], square[piece], scratch[: p.size], t)
         return lambda: float(loss)
 
     return step
@@ -60,24 +65,3 @@ def _views(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
         views.append(flat[start : start + size].reshape(shape))
         start += size
     return views
-
-
-def _adam(flat: Any, gradient: Any, mean: Any, square: Any, t: int, scratch: Any) -> None:
-    root = (1 - BETA2**t) ** 0.5
-    step_size = LR / (1 - BETA1**t) * root
-    for start in range(0, flat.size, _PIECE):
-        piece = slice(start, start + _PIECE)
-        p, g, m, v = flat[piece], gradient[piece], mean[piece], square[piece]
-        s = scratch[: p.size]
-        numpy.multiply(g, 1 - BETA1, out=s)
-        m *= BETA1
-        m += s
-        g *= g
-        g *= 1 - BETA2
-        v *= BETA2
-        v += g
-        numpy.sqrt(v, out=s)
-        s += EPS * root
-        numpy.divide(m, s, out=s)
-        s *= step_size
-        p -= s

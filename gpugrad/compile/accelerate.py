@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy
 
+from gpugrad.arrays.kernels import is_cupy
+
 SMALLEST = 1024
 """Elements from which on a function of the library runs as a kernel on the CPU: below, compiling it may never pay off."""
+
+_is_cupy: Callable[[type], bool] = functools.lru_cache(256)(is_cupy)  # bounded: it keeps the types alive
 
 
 def accelerated(
@@ -28,7 +32,6 @@ def accelerated(
     """
     fallback = otherwise or function
     compiled: Callable[..., Any] | None = None
-    runs: dict[type, bool] = {}
 
     def accelerated_function(*operands: Any, **options: Any) -> Any:
         nonlocal compiled
@@ -37,12 +40,8 @@ def accelerated(
         if kind is numpy.ndarray:
             if x.size < smallest:
                 return fallback(*operands, **options)
-        else:
-            known = runs.get(kind)
-            if known is None:
-                known = runs[kind] = kind.__module__.partition(".")[0] == "cupy"
-            if not known:
-                return fallback(*operands, **options)
+        elif not _is_cupy(kind):
+            return fallback(*operands, **options)
         if compiled is None:
             # Most programs that import gpugrad do not call all of its functions, and some none on large arrays.
             compiled = importlib.import_module("gpugrad.compile.compiled").Compiled(

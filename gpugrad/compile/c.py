@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile import vectors
-from gpugrad.compile.emit import Axis, Emitter, Ix, Scope
+from gpugrad.compile.emit import Axis, Emitter, Ix, Scope, places
 from gpugrad.compile.expressions import combine, compute_type, cost, identity, stored_type, suffix
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.schedule import Kernel
@@ -163,7 +163,7 @@ class _Writer:
 
     def _map(self) -> tuple[Any, Any, tuple[int, Any]]:
         emitter, axes = self.emitter, self.kept
-        total = _product(axes)
+        total = places(axes)
         if len(axes) <= 1:
             with self._simd("i", "begin", "end") as loop:
                 for axis in axes:
@@ -178,14 +178,14 @@ class _Writer:
                 emitter.set_index(inner, "j", frozenset({"j"}))
                 for root in self.kernel.roots:
                     emitter.store(root, loop)
-        return Items(_product(axes[:-1])), total, (0, 0)
+        return Items(places(axes[:-1])), total, (0, 0)
 
     # Rows ------------------------------------------------------------------------------------------------------------
 
     def _row(self) -> tuple[Any, Any, tuple[int, Any]]:
         emitter = self.emitter
         emitter.reuse = self._buffered
-        extent = _product(self.reduced)
+        extent = places(self.reduced)
         with self.body.loop("for (int64_t i = begin; i < end; ++i) {", variables=("i",)) as item:
             self._decompose(self.kept, "i", item)
             for group in self.passes:
@@ -197,7 +197,7 @@ class _Writer:
                         emitter.store(root, inner)
             for root in self.kept_roots:
                 emitter.store(root, item)
-        return Items(_product(self.kept)), _product(self.emitter.axes), (len(self.buffers), extent)
+        return Items(places(self.kept)), places(self.emitter.axes), (len(self.buffers), extent)
 
     def _simd_over(self, axes: Sequence[Axis], scope: Scope, stack: ExitStack, clauses: str = "") -> Any:
         """Loops over reduced axes, the last of them vectorised."""
@@ -259,7 +259,7 @@ class _Writer:
             with rest as loop:
                 for node in group:
                     operand = node.inputs[0]
-                    found = emitter.value(operand, self._everywhere(operand), loop)
+                    found = emitter.value(operand, emitter.everywhere(operand), loop)
                     name = inner_names[node.number]
                     if node.number in flags:
                         loop.write(f"{name} = {found} {'>' if node.attributes[0] == 'max' else '<'} {name} ? {found} : {name};")
@@ -284,10 +284,6 @@ class _Writer:
                 final = emitter.name("m")
                 scope.write(f"const {compute_type(node.dtype)} {final} = ({compute_type(node.dtype)}){names[node.number]};")
                 emitter.results[node.number] = final
-
-    def _everywhere(self, node: Node) -> tuple[Ix, ...]:
-        """The index of what has all axes of the space."""
-        return self.emitter.place(node, tuple(range(len(self.kernel.shape))))
 
     def _remember(self, loop: Scope) -> None:
         for key, name in loop.known.items():
@@ -353,7 +349,7 @@ class _Writer:
                 with self._simd("l", "0", "w", parent=item) as loop:
                     for root in self.kept_roots:
                         emitter.store(root, loop)
-        return Items(_product(self.kept[:-1]), last.size, LANES), _product(self.emitter.axes), (0, 0)
+        return Items(places(self.kept[:-1]), last.size, LANES), places(self.emitter.axes), (0, 0)
 
     def _reduce_column(self, group: list[Node], item: Scope) -> None:
         emitter = self.emitter
@@ -408,7 +404,7 @@ class _Writer:
         with self._simd("l", "0", "w", parent=rows) as loop:
             for node in group:
                 operand = node.inputs[0]
-                found = self.emitter.value(operand, self._everywhere(operand), loop)
+                found = self.emitter.value(operand, self.emitter.everywhere(operand), loop)
                 name = f"{names[node.number]}[l]"
                 loop.write(f"{name} = {combine(node.attributes[0], node.dtype, name, found)};")
 
@@ -447,12 +443,12 @@ class _Writer:
                 self.extra.append((f"z{k}", _partial_dtype(node)))
                 item.write(f"z{k}[i] = {self.totals[node.number]};")
         names = [name for name, _ in self.extra]
-        items = Items(1, axes[0].size, PART) if flat else Items(_product(axes[:-1]))
-        first, function = self._function(f"{self.name}_parts", items, _product(axes), partial=names)
+        items = Items(1, axes[0].size, PART) if flat else Items(places(axes[:-1]))
+        first, function = self._function(f"{self.name}_parts", items, places(axes), partial=names)
         # The second function: one item, which combines the parts and computes what depends on the totals.
         self.emitter = emitter = Emitter(self.kernel, emitter.stored, emitter.strided)
         self.body = body = Scope()
-        count = f"(({emitter.size(axes[0].size)} + {PART - 1}) / {PART})" if flat else emitter.size(_product(axes[:-1]))
+        count = f"(({emitter.size(axes[0].size)} + {PART - 1}) / {PART})" if flat else emitter.size(places(axes[:-1]))
         totals = []
         for k, node in enumerate(group):
             totals.append(emitter.name("m"))
@@ -491,13 +487,6 @@ class _Writer:
                 scope.write(f"const int64_t {name}_ = {left} / {size};")
                 left = f"{name}_"
             self.emitter.set_index(axes[k], name, frozenset({"i"}))
-
-
-def _product(axes: Sequence[Axis]) -> Any:
-    total: Any = 1
-    for axis in axes:
-        total = total * axis.size
-    return total
 
 
 def _summed(node: Node) -> bool:

@@ -23,9 +23,10 @@ from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile import c, cpu, cuda_source, namespace
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.keys import UnkeyedError, is_array, key_of, reader
+from gpugrad.compile.layout import contiguous, stretched, strides, unstretched
 from gpugrad.compile.locks import Lock
-from gpugrad.compile.program import Program, Run, identifier
-from gpugrad.compile.schedule import Kernel, schedule
+from gpugrad.compile.program import Program, Run, sources
+from gpugrad.compile.schedule import schedule
 from gpugrad.compile.sizes import Size, evaluator, variable
 from gpugrad.compile.symbols import Draw, Symbol, Trace, check_dtype, current_trace, tracing
 from gpugrad.errors import TracingError, UntraceableError
@@ -151,7 +152,7 @@ class Compiled:
         traced, program, sizes = self.specialized(args, options, target)
         if not program.runs:
             raise _Definition
-        strided = {i: target.strides(x) for i, x in enumerate(arrays) if not target.contiguous(_unstretched(x))}
+        strided = {i: strides(x) for i, x in enumerate(arrays) if not contiguous(unstretched(x))}
         run = program.bind(sizes, strided)
         condition = traced.guard
         guard = (
@@ -334,23 +335,10 @@ def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
     if type(x) is numpy.ndarray and not x.flags.aligned:
         raise _Unaligned
     pattern = tuple(1 if n == 1 else -1 - sizes.setdefault(n, len(sizes)) for n in x.shape)
-    contiguous = target.contiguous(_unstretched(x))
-    if not contiguous:
-        target.strides(x)
-    return Array(type(x), x.dtype, pattern, contiguous, _stretched(x))
-
-
-def _stretched(x: Any) -> tuple[int, ...]:
-    """The axes along which an array repeats its elements."""
-    if 0 not in x.strides:
-        return ()
-    return tuple(i for i, (n, stride) in enumerate(zip(x.shape, x.strides, strict=True)) if stride == 0 and n > 1)
-
-
-def _unstretched(x: Any) -> Any:
-    """A view of an array without the repetition of elements along broadcast axes, as gradients of sums have them."""
-    axes = _stretched(x)
-    return x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))] if axes else x
+    dense = contiguous(unstretched(x))
+    if not dense:
+        strides(x)  # which raises where kernels could not follow them
+    return Array(type(x), x.dtype, pattern, dense, stretched(x))
 
 
 def target_of(arrays: Sequence[Any]) -> ModuleType | None:
@@ -420,11 +408,8 @@ def _first(arrays: Sequence[Any]) -> Any:
 def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequence[Node], strided: set[int]) -> str:
     """The source of a graph's kernels, "c" or "cuda". `strided` says which of the inputs are not contiguous."""
     steps = schedule(outputs, beside=language == "c")
-    stored = {root.number for step in steps for root in (step.roots if isinstance(step, Kernel) else [step.node])}
     apart = {inputs[i].number for i in strided}
-    kernels = [step for step in steps if isinstance(step, Kernel)]
-    generate = _GENERATORS[language]
-    return "\n".join(generate(kernel, f"{identifier(name)}_{i}", stored, apart).text for i, kernel in enumerate(kernels))
+    return "\n".join(source.text for _, source in sources(steps, name, apart, _GENERATORS[language]))
 
 
 _GENERATORS: dict[str, Callable[..., Any]] = {"c": c.generate, "cuda": cuda_source.generate}

@@ -15,13 +15,11 @@ from gpugrad.compile.c import Function, Items
 from gpugrad.compile.runtime import launcher, plan
 from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import evaluator
-from gpugrad.errors import UntraceableError
 
 HEAD = '#include "prelude.h"\n#include "maths.h"\n\n'
 _CHUNK = 8000.0
 """Nanoseconds of work that a thread takes at once."""
 
-language = "c"
 beside = True  # elementwise results are computed in the loops of full reductions
 empty = numpy.empty
 
@@ -41,13 +39,12 @@ class Library:
         """A function from the values of the sizes and strides to the launcher's plan."""
         address = ctypes.cast(getattr(self.library, function.name), ctypes.c_void_p).value
         assert address is not None
-        rows, size, block = function.items
-        evaluate = evaluator([rows, size, function.elements, function.scratch[1]])
-        buffers = function.scratch[0]
+        items_of = count(function.items)
+        buffers, length = function.scratch
+        evaluate = evaluator([function.elements, length])
 
         def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bytes:
-            count, extent, elements, each = evaluate(sizes)
-            items = count * -(-extent // block)
+            items, (elements, each) = items_of(sizes), evaluate(sizes)
             cost = function.cost * elements
             grain = max(1, int(items * _CHUNK / max(cost, 1.0)))
             integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
@@ -75,21 +72,9 @@ def function(name: str) -> Callable[..., Any] | None:
     return numpy_backend.spelling(name, True)
 
 
-def contiguous(array: Any) -> bool:
-    return bool(array.flags.c_contiguous)
-
-
 def placed(run: Callable[..., Any]) -> Callable[..., Any]:
     """`run`, which runs where its arrays are."""
     return run
-
-
-def strides(array: Any) -> tuple[int, ...]:
-    """In elements. Raises UntraceableError for strides that are no whole number of elements."""
-    size = array.itemsize
-    if any(s % size for s in array.strides):
-        raise UntraceableError("an array's elements lie between those of others")
-    return tuple(s // size for s in array.strides)
 
 
 def supported(dtype: DType) -> bool:

@@ -21,13 +21,11 @@ from gpugrad.compile.graph import Node
 from gpugrad.compile.launches import Launch, Work
 from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import evaluator
-from gpugrad.errors import UntraceableError
 
 OPTIONS = ("--std=c++17",)
 _NARROW = 2**30
 """Elements of an array up to which places are computed in 32 bits, with room for a step beyond the end."""
 
-language = "cuda"
 beside = False  # a full reduction has few blocks of threads, a map as many as there is work for
 empty = cupy.empty
 
@@ -140,18 +138,6 @@ def count(work: Work) -> Callable[[tuple[int, ...]], int]:
 def function(name: str) -> Callable[..., Any] | None:
     """The CuPy function behind a call between kernels."""
     return cupy_backend.kernel(name, True, None)  # type: ignore[arg-type]
-
-
-def contiguous(array: Any) -> bool:
-    return bool(array.flags.c_contiguous)
-
-
-def strides(array: Any) -> tuple[int, ...]:
-    """In elements. Raises UntraceableError for strides that are no whole number of elements."""
-    size = array.itemsize
-    if any(s % size for s in array.strides):
-        raise UntraceableError("an array's elements lie between those of others")
-    return tuple(s // size for s in array.strides)
 
 
 def supported(dtype: DType) -> bool:

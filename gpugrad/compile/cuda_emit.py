@@ -38,15 +38,14 @@ class CudaEmitter(Emitter):
         """How many elements a thread takes at once: 16 bytes of the widest dtype, and at least 4 if the narrowest allows it."""
         widths: set[int] = set()
         random = [1]
-        every = tuple(range(len(self.kernel.shape)))
         for root in self.kernel.roots:
-            if every and not self.is_kept(root):
+            if self.every and not self.is_kept(root):
                 widths.add(root.dtype.itemsize)
         for top, own in self.tops():
             for node, index in walk(top, self.loaded):
                 last = self._last(node.shape)
                 place = index[last] if last is not None else None
-                if isinstance(place, int) and own[place] == every[-1]:
+                if isinstance(place, int) and own[place] == self.every[-1]:
                     if self._neighbours(node, last):
                         widths.add(node.dtype.itemsize)
                     elif node.op == "philox":

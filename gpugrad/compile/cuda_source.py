@@ -27,7 +27,7 @@ import numpy
 
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile.cuda_emit import CudaEmitter
-from gpugrad.compile.emit import Axis, Ix, Scope
+from gpugrad.compile.emit import Axis, Ix, Scope, places
 from gpugrad.compile.expressions import combine, compute_type, identity, stored_type
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.launches import MOST_THREADS, THREADS, Work
@@ -114,7 +114,7 @@ class _Writer:
                 emitter.store(root, loop)
 
         self._sweep(self.kept, "i", self.body, element, emitter.vector)
-        work = Work("map", extent=_product(self.kept), vector=emitter.vector)
+        work = Work("map", extent=places(self.kept), vector=emitter.vector)
         text, function = self._function(self.name, work, THREADS, self.kept, emitter.vector)
         return Source(text, [function], [])
 
@@ -127,7 +127,7 @@ class _Writer:
         body.write(f"const gg_index step = {'(gg_index)gridDim.y * ' if split else ''}blockDim.x;")
         with self._rows() as item:
             self._reduce(item, "row", split, emitter.vector, "i")
-        work = Work("row", rows=_product(self.kept), extent=_product(self.reduced), vector=emitter.vector, split=split)
+        work = Work("row", rows=places(self.kept), extent=places(self.reduced), vector=emitter.vector, split=split)
         return self._reduction(work, self.reduced, emitter.vector)
 
     def _column(self) -> Source:
@@ -137,7 +137,7 @@ class _Writer:
         body.write(f"const gg_index begin = threadIdx.y{' + (gg_index)blockIdx.y * blockDim.y' if split else ''};")
         body.write(f"const gg_index step = {'(gg_index)gridDim.y * ' if split else ''}blockDim.y;")
         body.write(f"const gg_index columns = blockDim.x, blocks = ({width} + columns - 1) / columns;")
-        total = f"{emitter.size(_product(self.kept[:-1]))} * blocks"
+        total = f"{emitter.size(places(self.kept[:-1]))} * blocks"
         with body.loop(f"for (gg_index item = blockIdx.x; item < {total}; item += gridDim.x) {{", variables=("i",)) as item:
             item.write("const gg_index o = item / blocks, p = item % blocks * columns + threadIdx.x;")
             item.write(f"const bool own = p < {width};")
@@ -145,7 +145,7 @@ class _Writer:
             self._decompose(self.kept[:-1], "o", item, "i")
             emitter.set_index(last, "c", frozenset({"i"}))
             self._reduce(item, "column", split, 1, f"(o * {width} + c)")
-        work = Work("column", _product(self.kept[:-1]), last.size, _product(self.reduced), split=split)
+        work = Work("column", places(self.kept[:-1]), last.size, places(self.reduced), split=split)
         return self._reduction(work, self.reduced, 1)
 
     def _splits(self) -> bool:
@@ -160,7 +160,7 @@ class _Writer:
             yield self.body
             return
         head = (
-            f"const gg_index rows = {self.emitter.size(_product(self.kept))};",
+            f"const gg_index rows = {self.emitter.size(places(self.kept))};",
             "for (gg_index first = (gg_index)blockIdx.x * blockDim.y; first < rows; first += (gg_index)gridDim.x * blockDim.y) {",
             "    const bool own = first + (gg_index)threadIdx.y < rows;",
             "    const gg_index i = own ? first + (gg_index)threadIdx.y : rows - 1;",
@@ -179,7 +179,7 @@ class _Writer:
             def element(loop: Scope, group: list[Node] = group, totals: dict[int, str] = totals) -> None:
                 for node in group:
                     operand = node.inputs[0]
-                    found = emitter.value(operand, emitter.place(operand, tuple(range(len(self.kernel.shape)))), loop)
+                    found = emitter.value(operand, emitter.everywhere(operand), loop)
                     total = totals[node.number]
                     loop.write(f"{total} = {combine(node.attributes[0], node.dtype, total, found)};")
 
@@ -257,7 +257,7 @@ class _Writer:
                 emitter.flush(outer)
                 emitter.lane = None
             begin = f"vectors * {vector} + begin"
-        head = f"for (gg_index {variable} = {begin}; {variable} < {emitter.size(_product(axes))}; {variable} += step) {{"
+        head = f"for (gg_index {variable} = {begin}; {variable} < {emitter.size(places(axes))}; {variable} += step) {{"
         # The tail of a map is short; columns, and rows of odd lengths, run here and need several loads under way.
         unroll = f"#pragma unroll {1 if vector > 1 and not self.reduced else 4}"
         with scope.loop(unroll, head, variables=(variable,)) as loop:
@@ -301,7 +301,7 @@ class _Writer:
         head: list[str] = []
         if vector > 1:
             condition = emitter.condition(axes[-1].size)
-            head.append(f"const gg_index vectors = {condition} ? {emitter.size(_product(axes))} / {vector} : 0;")
+            head.append(f"const gg_index vectors = {condition} ? {emitter.size(places(axes))} / {vector} : 0;")
         parameters: list[str] = []
         arrays: list[Node | int] = []
         restrict = "" if work.form == "map" else "__restrict__ "  # maps may write in place
@@ -329,13 +329,6 @@ class _Writer:
             "}\n",
         ]
         return "\n".join(lines), Function(name, arrays, scalars, sizes, strides, work, final)
-
-
-def _product(axes: Sequence[Axis]) -> Any:
-    total: Any = 1
-    for axis in axes:
-        total = total * axis.size
-    return total
 
 
 def _part_dtype(node: Node) -> DType:

@@ -6,7 +6,8 @@ on the row alone is computed once per row, without any pass that moves code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -80,11 +81,17 @@ class Axis(NamedTuple):
     reduced: bool
 
 
+def places(axes: Iterable[Axis]) -> Any:
+    """The number of places on axes."""
+    return math.prod(axis.size for axis in axes)
+
+
 class Emitter:
     """Writes the values of one kernel."""
 
     def __init__(self, kernel: Kernel, stored: set[int], strided: set[int]) -> None:
         self.kernel = kernel
+        self.every = tuple(range(len(kernel.shape)))  # the axes of the space
         self.members = {root.number for root in kernel.roots}
         self.stored = stored
         self.strided = strided  # numbers of the inputs that are not contiguous
@@ -133,10 +140,8 @@ class Emitter:
 
     def tops(self) -> list[tuple[Node, tuple[int, ...]]]:
         """What the loops evaluate, roots and operands of reductions, each with the axes of the space that are its own."""
-        every = tuple(range(len(self.kernel.shape)))
-        kept = tuple(i for i in every if not self.kernel.space.reduced[i])
-        tops = [(root, kept if self.is_kept(root) else every) for root in self.kernel.roots if root.op != "reduce"]
-        return tops + [(node.inputs[0], every) for group in self.reductions for node in group]
+        tops = [(root, self.own(root)) for root in self.kernel.roots if root.op != "reduce"]
+        return tops + [(node.inputs[0], self.every) for group in self.reductions for node in group]
 
     def is_kept(self, root: Node) -> bool:
         """Whether a root has one element per place on the kept axes (rather than one per place in the space)."""
@@ -177,10 +182,13 @@ class Emitter:
         axes = iter(own)
         return tuple(ZERO if same(n, 1) else self.index[next(axes)] for n in node.shape)
 
+    def everywhere(self, node: Node) -> tuple[Ix, ...]:
+        """The index of a top that has all axes of the space."""
+        return self.place(node, self.every)
+
     def own(self, node: Node) -> tuple[int, ...]:
         """The axes of the space that a root has."""
-        every = range(len(self.kernel.shape))
-        return tuple(i for i in every if not self.kernel.space.reduced[i]) if self.is_kept(node) else tuple(every)
+        return tuple(i for i in self.every if not self.kernel.space.reduced[i]) if self.is_kept(node) else self.every
 
     # Values ----------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Elementwise nodes as C expressions, the same in C and in CUDA C++.
 
-Names that start with ``gg_`` are functions of ``prelude.h`` and of ``maths.h``; under CUDA, ``prelude.h`` maps the latter to CUDA's
+Names that start with ``gg_`` are functions of ``prelude.h`` and of ``maths.h``; under CUDA, ``cuda.h`` maps the latter to CUDA's
 own. Values of 16 bits are computed with in float32 and rounded when they are stored, or cast to 16 bits on purpose.
 """
 

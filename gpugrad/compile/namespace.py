@@ -7,6 +7,7 @@ cumulative_sum); what no graph can hold, a result whose shape depends on data fo
 from __future__ import annotations
 
 import builtins
+import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
@@ -632,9 +633,14 @@ def _reduce(kind: str, x: Any, axis: Axes, keepdims: builtins.bool) -> Any:
     return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(x.shape))) if keepdims else out
 
 
+def _sum_dtype(kind: str, x: Any, dtype: Any) -> DType:
+    """The dtype of a sum or product, by `kind`, of elements of `x`: the one asked for, or NumPy's."""
+    found: DType = numpy_dtype(dtype) if dtype is not None else getattr(numpy, kind)(numpy.ones(1, x.dtype)).dtype
+    return found
+
+
 def _sum_like(kind: str, x: Any, axis: Axes, dtype: Any, keepdims: builtins.bool) -> Any:
-    dtype = numpy_dtype(dtype) if dtype is not None else getattr(numpy, kind)(numpy.ones(1, x.dtype)).dtype
-    return _reduce(kind, astype(x, dtype), axis, keepdims)
+    return _reduce(kind, astype(x, _sum_dtype(kind, x, dtype)), axis, keepdims)
 
 
 def sum(x: Any, /, *, axis: Axes = None, dtype: Any = None, keepdims: builtins.bool = False) -> Any:
@@ -665,22 +671,21 @@ def count_nonzero(x: Any, /, *, axis: Axes = None, keepdims: builtins.bool = Fal
     return sum(astype(x, BOOL), axis=axis, keepdims=keepdims, dtype=INT64)
 
 
+def _count(x: Any, axis: Axes) -> Any:
+    """How many elements a reduction makes one of."""
+    return math.prod(x.shape[a] for a in _axes(axis, x.ndim))
+
+
 def mean(x: Any, /, *, axis: Axes = None, keepdims: builtins.bool = False) -> Any:
     if not is_inexact(x.dtype):
         x = astype(x, float64)
-    count: Any = 1
-    for a in _axes(axis, x.ndim):
-        count = count * x.shape[a]
-    return elementwise("divide", sum(x, axis=axis, keepdims=keepdims), count)
+    return elementwise("divide", sum(x, axis=axis, keepdims=keepdims), _count(x, axis))
 
 
 def var(x: Any, /, *, axis: Axes = None, correction: float = 0.0, keepdims: builtins.bool = False) -> Any:
     if not is_inexact(x.dtype):
         x = astype(x, float64)
-    count: Any = 1
-    for a in _axes(axis, x.ndim):
-        count = count * x.shape[a]
-    count = count - (int(correction) if float(correction).is_integer() else correction)
+    count = _count(x, axis) - (int(correction) if float(correction).is_integer() else correction)
     d = elementwise("subtract", x, mean(x, axis=axis, keepdims=True))
     total = sum(elementwise("multiply", d, d), axis=axis, keepdims=keepdims)
     return elementwise("divide", total, count if count > 0 else 0)
@@ -726,7 +731,7 @@ def _cumulative(name: str, kind: str, x: Any, axis: int | None, dtype: Any, incl
     if axis is None and x.ndim != 1:
         raise ShapeError(f"{_trace().name}: {name} needs an axis for an array of {x.ndim} dimensions, at {caller()}")
     (axis,) = _axes(0 if axis is None else axis, x.ndim)
-    dtype = numpy_dtype(dtype) if dtype is not None else getattr(numpy, kind)(numpy.ones(1, x.dtype)).dtype
+    dtype = _sum_dtype(kind, x, dtype)
     shape = tuple(n + 1 if include_initial and i == axis else n for i, n in enumerate(x.shape))
     return _call(name, (astype(x, dtype),), (("axis", axis), ("include_initial", include_initial)), dtype, shape)
 

@@ -2,9 +2,10 @@
 
 The graph of a function and of its gradients is one graph, in which some nodes depend on the gradients of the results and the
 others do not. A set of the latter is kept from which all that the backward part needs can be computed again: a minimum cut of
-the graph (T. Chen et al., "Training deep nets with sublinear memory cost", 2016, for the idea; H. Wong and others' cut in
-PyTorch's AOTAutograd for this use). A kept node costs the bytes that are written and read for it. Arguments and results are
-there anyway and cost one reading. Elementwise nodes are computed again at no cost in bytes; reductions and calls never are.
+the graph (T. Chen et al., "Training deep nets with sublinear memory cost", 2016, for the idea; H. He and S. Yu, "Transcending
+runtime-memory tradeoffs in checkpointing by being fusion aware", MLSys 2023, for the cut). A kept node costs the bytes that are
+written and read for it. Arguments and results are there anyway and cost one reading. Elementwise nodes are computed again at no
+cost in bytes; reductions and calls never are.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from gpugrad.compile.graph import Graph, Node, reachable
+from gpugrad.compile.graph import LEAVES, Graph, Node, reachable
 from gpugrad.compile.sizes import value
 
-_FREE = frozenset({"constant", "scalar", "size", "iota"})
+_FREE = LEAVES - {"input"}
 _ENDLESS = 1 << 62
 
 

@@ -121,16 +121,7 @@ GG_FN uint16_t gg_to_u16(double x) { return (uint16_t)gg_to_i32(x); }
 GG_FN uint32_t gg_to_u32(double x) { return (uint32_t)gg_to_i64(x); }
 
 #ifndef GG_CUDA
-// Vectors of 64 bytes, for vectors.py: loading, filling, and one number from all elements, by halves where the compiler can.
-#define GG_HALVES_F32(OP)                                                                      \
-    gg_v8_f32 a = GG_HALF(v, 0, 1, 2, 3, 4, 5, 6, 7) OP GG_HALF(v, 8, 9, 10, 11, 12, 13, 14, 15); \
-    gg_v4_f32 b = GG_HALF(a, 0, 1, 2, 3) OP GG_HALF(a, 4, 5, 6, 7);                            \
-    gg_v4_f32 c = b OP GG_HALF(b, 2, 3, 0, 1);                                                 \
-    return c[0] OP c[1];
-#define GG_HALVES_F64(OP)                                                                      \
-    gg_v4_f64 a = GG_HALF(v, 0, 1, 2, 3) OP GG_HALF(v, 4, 5, 6, 7);                            \
-    gg_v2_f64 b = GG_HALF(a, 0, 1) OP GG_HALF(a, 2, 3);                                        \
-    return b[0] OP b[1];
+// Vectors of 64 bytes, for vectors.py: loading, filling, and the sum of all elements, by halves where the compiler can.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_shufflevector)
 #define GG_HALF(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
@@ -156,18 +147,29 @@ GG_FN gg_v_f64 gg_load_f64(const double *p)
 }
 GG_FN gg_v_f32 gg_all_f32(float x) { return x - (gg_v_f32){0}; }
 GG_FN gg_v_f64 gg_all_f64(double x) { return x - (gg_v_f64){0}; }
+GG_FN float gg_sum_f32(gg_v_f32 v)
+{
 #ifdef GG_HALF
-#define GG_VECTOR(T, S, N, NAME, OP, HALVES)                                                   \
-    GG_FN T gg_##NAME##_##S(gg_v_##S v) { HALVES(OP) }
+    gg_v8_f32 a = GG_HALF(v, 0, 1, 2, 3, 4, 5, 6, 7) + GG_HALF(v, 8, 9, 10, 11, 12, 13, 14, 15);
+    gg_v4_f32 b = GG_HALF(a, 0, 1, 2, 3) + GG_HALF(a, 4, 5, 6, 7);
+    gg_v4_f32 c = b + GG_HALF(b, 2, 3, 0, 1);
+    return c[0] + c[1];
 #else
-#define GG_VECTOR(T, S, N, NAME, OP, HALVES)                                                   \
-    GG_FN T gg_##NAME##_##S(gg_v_##S v)                                                        \
-    {                                                                                          \
-        T x = v[0];                                                                            \
-        for (int l = 1; l < N; ++l) x = x OP v[l];                                             \
-        return x;                                                                              \
-    }
+    float x = v[0];
+    for (int l = 1; l < 16; ++l) x += v[l];
+    return x;
 #endif
-GG_VECTOR(float, f32, 16, sum, +, GG_HALVES_F32)
-GG_VECTOR(double, f64, 8, sum, +, GG_HALVES_F64)
+}
+GG_FN double gg_sum_f64(gg_v_f64 v)
+{
+#ifdef GG_HALF
+    gg_v4_f64 a = GG_HALF(v, 0, 1, 2, 3) + GG_HALF(v, 4, 5, 6, 7);
+    gg_v2_f64 b = GG_HALF(a, 0, 1) + GG_HALF(a, 2, 3);
+    return b[0] + b[1];
+#else
+    double x = v[0];
+    for (int l = 1; l < 8; ++l) x += v[l];
+    return x;
+#endif
+}
 #endif

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from gpugrad.compile.graph import Node, describe
+from gpugrad.compile.graph import Node
 from gpugrad.compile.schedule import Call, Kernel, schedule, walk
 from gpugrad.compile.sizes import evaluator
 from gpugrad.errors import UntraceableError
@@ -38,22 +38,18 @@ class Program:
         into = {o: i for o, i in into.items() if o < len(outputs)}
         self.target = target
         self.steps = schedule(outputs, target.beside)
-        self.graph = describe(outputs, name)
         self._inputs = {node.number: f"x{i}" for i, node in enumerate(inputs)}
         self._numbers = {node.attributes[0]: node.number for node in inputs}
         self._arguments = [f"x{i}" for i in range(len(inputs))] + [f"k{i}" for i in range(scalars)]
         self._strided = {self._numbers[i] for i in strided}
         self._into = {outputs[o].number: i for o, i in into.items()}
         self._check_in_place(outputs, into)
-        stored = {root.number for step in self.steps for root in (step.roots if isinstance(step, Kernel) else [step.node])}
-        kernels = [step for step in self.steps if isinstance(step, Kernel)]
-        sources = [target.generate(k, f"{self.name}_{i}", stored, self._strided) for i, k in enumerate(kernels)]
-        self.source = "\n".join(source.text for source in sources)
-        self.launches = sum(len(source.functions) for source in sources)
-        library = target.Library(self.source, self.name) if kernels else None
+        found = sources(self.steps, name, self._strided, target.generate)
+        self.source = "\n".join(source.text for _, source in found)
+        library = target.Library(self.source, self.name) if found else None
         self.runs = library is None or library.launch is not None
         if self.runs:
-            self._compose(library, dict(zip(map(id, kernels), sources, strict=True)))
+            self._compose(library, {id(kernel): source for kernel, source in found})
 
     def _check_in_place(self, outputs: Sequence[Node], into: dict[int, int]) -> None:
         """Raise UntraceableError unless every element that is written in place is read only by the item that writes it."""
@@ -146,6 +142,15 @@ class Program:
         """
         by_node = {self._numbers[number]: given for number, given in strides.items()}
         return self.target.placed(self._make(*(make(sizes, by_node) for make in self._binders)))
+
+
+def sources(
+    steps: Sequence[Kernel | Call], name: str, strided: set[int], generate: Callable[..., Any]
+) -> list[tuple[Kernel, Any]]:
+    """The kernels among the steps, each with its source. `strided` holds the numbers of the inputs that are not contiguous."""
+    stored = {root.number for step in steps for root in (step.roots if isinstance(step, Kernel) else [step.node])}
+    kernels = [step for step in steps if isinstance(step, Kernel)]
+    return [(kernel, generate(kernel, f"{identifier(name)}_{i}", stored, strided)) for i, kernel in enumerate(kernels)]
 
 
 def identifier(name: str) -> str:

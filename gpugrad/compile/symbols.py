@@ -56,7 +56,7 @@ class Trace:
         self.ops = 0
         self.arguments = 0  # how many arrays the caller passes
         self.draws: list[Draw] = []
-        self.joint: Any = None  # of a function that is traced with its gradient: see ``gpugrad/fusion.py``
+        self.joint: Any = None  # of a function that is traced with its gradient: see ``gpugrad/fused_gradient.py``
 
     def symbol(self, node: Node, hint: Any = None, number: bool = False) -> Symbol:
         self.ops += 1

@@ -55,7 +55,6 @@ def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Sc
     kind = f"gg_v_{end_of}"
     width = BYTES // group[0].dtype.itemsize
     place = emitter.name("e")
-    every = tuple(range(len(emitter.kernel.shape)))
     sides = [{number: emitter.name("q") for number in names} for _ in range(SIDES)]
     for side in sides:
         for node in group:
@@ -67,13 +66,13 @@ def reduce(group: list[Node], names: dict[int, str], emitter: Emitter, scope: Sc
         for k, side in enumerate(sides):
             emitter.set_index(axis, f"({place} + {k * width})" if k else place, frozenset({place}))
             for node in group:
-                found = emitter.value(node.inputs[0], emitter.place(node.inputs[0], every), loop)
+                found = emitter.value(node.inputs[0], emitter.everywhere(node.inputs[0]), loop)
                 loop.write(f"{side[node.number]} = {side[node.number]} + {found};")
     with scope.loop(f"for (; {place} + {width} <= {end}; {place} += {width}) {{", variables=(place,)) as loop:
         loop.vector = True
         emitter.set_index(axis, place, frozenset({place}))
         for node in group:
-            found = emitter.value(node.inputs[0], emitter.place(node.inputs[0], every), loop)
+            found = emitter.value(node.inputs[0], emitter.everywhere(node.inputs[0]), loop)
             loop.write(f"{sides[0][node.number]} = {sides[0][node.number]} + {found};")
     for node in group:
         first, second, third, fourth = (side[node.number] for side in sides)

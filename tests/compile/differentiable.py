@@ -16,7 +16,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy
 import pytest
-from compile.disturbed import ACCUMULATING, EXACT, RUNS, compare, identity, precision, widened, working_dtypes
+from compile.disturbed import EXACT, RUNS, compare, disturbed, identity, precision, wide_result, widened, working_dtypes
 from compile.programs import Builder, Program, Ref, Step, arguments
 
 import gpugrad as gg
@@ -331,33 +331,18 @@ def derivatives(
 # The reference ------------------------------------------------------------------------------------------------------------
 
 
-def _noise(x: Any, eps: float, rng: Any) -> Any:
-    """A floating-point Tensor or array, disturbed."""
-    return x * (1 + 4 * eps * rng.uniform(-1, 1, tuple(x.shape)))
-
-
 def _wide_run(case: Differentiated, dtypes: list[Any], order: int, seed: int) -> list[Any]:
     """The derivatives in float64, with the result of every step disturbed."""
     rng = numpy.random.default_rng(seed)
 
     def between(i: int, step: Step, operands: list[Any], out: Any) -> Any:
         working = dtypes[i]
-        options = dict(step.options)
-        if step.name == "astype" and numpy.dtype(options["dtype"]).kind == "f":
-            options["dtype"] = numpy.float64
-        eps = precision(working)
-        if eps and step.name not in EXACT:
-            operands = [
-                x.astype(numpy.float64) if isinstance(x, numpy.ndarray) and x.dtype.kind in "biu" else x for x in operands
-            ]
-        if step.name in ACCUMULATING and eps:
-            operands = [_noise(x, eps, rng) if getattr(x, "dtype", None) == numpy.float64 else x for x in operands]
-        out = step.function(*operands, **options)
+        out = wide_result(step, operands, working, rng)
         if working.kind == "f":
             out = gg.astype(out, numpy.float64)
             narrowing = step.name == "astype" and working.itemsize < 8
             if seed % 2 or narrowing or step.name not in EXACT:  # in the even runs, equal elements stay equal
-                out = _noise(out, eps, rng)
+                out = disturbed(out, precision(working), rng)
         return out
 
     def function(*given: Any) -> Any:

@@ -32,13 +32,28 @@ def precision(dtype: Any) -> float:
     return float(numpy.finfo(dtype).eps) if dtype.kind == "f" else 0.0
 
 
-def _disturbed(x: Any, eps: float, rng: Any) -> Any:
-    return x * (1 + 4 * eps * rng.uniform(-1, 1, x.shape))
+def disturbed(x: Any, eps: float, rng: Any) -> Any:
+    """A floating-point array or Tensor, every element off by a few `eps`."""
+    return x * (1 + 4 * eps * rng.uniform(-1, 1, tuple(x.shape)))
 
 
 def widened(x: Any) -> Any:
     """A floating-point array in float64."""
     return x.astype(numpy.float64) if getattr(x, "dtype", None) is not None and x.dtype.kind == "f" else x
+
+
+def wide_result(step: Step, operands: list[Any], working: Any, rng: Any) -> Any:
+    """The result of a step on operands in float64, which are disturbed if it accumulates. `working` is its dtype as it is."""
+    options = dict(step.options)
+    if step.name == "astype" and numpy.dtype(options["dtype"]).kind == "f":
+        options["dtype"] = numpy.float64
+    eps = precision(working)
+    if eps and step.name not in EXACT:  # NumPy computes functions of small integers in float16
+        kinds = numpy.ndarray, numpy.generic
+        operands = [x.astype(numpy.float64) if isinstance(x, kinds) and x.dtype.kind in "biu" else x for x in operands]
+    if step.name in ACCUMULATING and eps:
+        operands = [disturbed(x, eps, rng) if getattr(x, "dtype", None) == numpy.float64 else x for x in operands]
+    return step.function(*operands, **options)
 
 
 def reference(program: Program, dtypes: list[Any], seed: int) -> tuple[Any, ...]:
@@ -47,15 +62,8 @@ def reference(program: Program, dtypes: list[Any], seed: int) -> tuple[Any, ...]
 
     def between(i: int, step: Step, operands: list[Any], out: Any) -> Any:
         working = dtypes[i]
-        options = dict(step.options)
-        if step.name == "astype" and numpy.dtype(options["dtype"]).kind == "f":
-            options["dtype"] = numpy.float64
         eps = precision(working)
-        if eps and step.name not in EXACT:  # NumPy computes functions of small integers in float16
-            operands = [x.astype(numpy.float64) if hasattr(x, "dtype") and x.dtype.kind in "biu" else x for x in operands]
-        if step.name in ACCUMULATING and eps:
-            operands = [_disturbed(x, eps, rng) if getattr(x, "dtype", None) == numpy.float64 else x for x in operands]
-        out = numpy.asarray(step.function(*operands, **options))
+        out = numpy.asarray(wide_result(step, operands, working, rng))
         if step.name in ACCUMULATING and out.size:  # errors of sums grow with the number of terms
             eps *= max(1.0, math.sqrt(operands[0].size / out.size) / 4)
         if working.kind == "f":
@@ -64,7 +72,7 @@ def reference(program: Program, dtypes: list[Any], seed: int) -> tuple[Any, ...]
             out = out.astype(numpy.float64)
             narrowing = step.name == "astype" and working.itemsize < 8
             if step.name not in EXACT or narrowing:
-                out = _disturbed(out, eps, rng)
+                out = disturbed(out, eps, rng)
         return out
 
     out: tuple[Any, ...] = program.run(*map(widened, program.arguments), between=between)

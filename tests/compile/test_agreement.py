@@ -50,7 +50,7 @@ class Scaled:
         return x * self.scale
 
 
-def equal(function: Any, *args: Any) -> None:
+def assert_agrees(function: Any, *args: Any) -> None:
     """The fused function gives what the function gives: values, dtype, shape."""
     expected, found = function(*args), gg.fuse(function)(*args)
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
@@ -67,24 +67,24 @@ def test_concat_of_arrays_that_do_not_fit_raises_shape_error(parts):
 
 
 def test_where_with_a_decided_condition_broadcasts_and_promotes():
-    equal(lambda x, y, k: gg.where(k > 0, x, y), np.ones((1, 3), np.float32), np.full((2, 3), 2.0), 1.0)
+    assert_agrees(lambda x, y, k: gg.where(k > 0, x, y), np.ones((1, 3), np.float32), np.full((2, 3), 2.0), 1.0)
 
 
 def test_where_between_float_arguments_has_the_default_dtype():
-    equal(lambda x, k: gg.where(x > 3, k, 0), A.astype(np.float32), 1.5)
+    assert_agrees(lambda x, k: gg.where(x > 3, k, 0), A.astype(np.float32), 1.5)
 
 
 def test_int64_and_uint64_are_compared_exactly():
-    equal(lambda x, y: x == y, np.array([2**63 - 1]), np.array([2**63], np.uint64))
+    assert_agrees(lambda x, y: x == y, np.array([2**63 - 1]), np.array([2**63], np.uint64))
 
 
 def test_nextafter_of_float16():
-    equal(gg.nextafter, np.array([1, -2, np.inf], np.float16), np.array([2, 0, 0], np.float16))
+    assert_agrees(gg.nextafter, np.array([1, -2, np.inf], np.float16), np.array([2, 0, 0], np.float16))
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4), (3,)])
 def test_t_of_arrays_is_numpys(shape):
-    equal(lambda x: x.T + 1, np.ones(shape))
+    assert_agrees(lambda x: x.T + 1, np.ones(shape))
 
 
 def test_an_attribute_that_changes_is_seen():
@@ -184,7 +184,7 @@ def test_an_enumeration_as_an_argument():
 
 
 def test_erf_of_a_float_argument():
-    equal(lambda x, k: x * gg.special.erf(k), A, 0.5)
+    assert_agrees(lambda x, k: x * gg.special.erf(k), A, 0.5)
 
 
 def test_cross_entropy_can_be_fused():
@@ -195,7 +195,7 @@ def test_cross_entropy_can_be_fused():
 
 @pytest.mark.parametrize("function", [lambda x: x.sum(0), lambda x: x.reshape(6, 4) + 1, lambda x: np.sum(x, axis=0)])
 def test_methods_as_numpys(function):
-    equal(function, A)
+    assert_agrees(function, A)
 
 
 def test_copies():

@@ -54,7 +54,6 @@ def source_of(function: Callable[..., Any], *args: Any, **options: Any) -> str:
     """The CUDA C++ of a function of NumPy arrays, as if they were CuPy's."""
     target = types.SimpleNamespace(
         __name__="cuda", generate=cuda_source.generate, Library=_NotBuilt, beside=False, supported=lambda dtype: True,
-        contiguous=lambda x: x.flags.c_contiguous, strides=lambda x: tuple(s // x.itemsize for s in x.strides),
     )  # fmt: skip
     _, program, _ = Compiled(function, strict=True).specialized(args, options, cast(types.ModuleType, target))
     return program.source
