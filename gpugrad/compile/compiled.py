@@ -20,7 +20,8 @@ import numpy
 
 from gpugrad.arrays.dtypes import get_default_dtype
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.compile import c, cpu, cuda_source, namespace
+from gpugrad.compile import c, cpu, cuda_source, namespace  # noqa: F401  (gives Symbols their operators)
+from gpugrad.compile.functions import asarray
 from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.keys import UnkeyedError, is_array, key_of, reader
 from gpugrad.compile.layout import contiguous, stretched, strides, unstretched
@@ -372,7 +373,7 @@ def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[
             else:
                 nodes.append(trace.graph.node("positive", (x.node,), (len(nodes),), dtype=x.dtype, shape=x.shape))
         elif isinstance(x, Size):
-            nodes.append(namespace.asarray(x).node)
+            nodes.append(asarray(x).node)
         elif is_array(x):
             raise trace.fail(
                 "an array that does not depend on the arguments is returned", "make it outside of the fused function"
