@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 import numpy
 
+from gpugrad.arrays.devices import device_of, on, several_gpus
+from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.accelerate import SMALLEST
 from gpugrad.tape import raw
 
@@ -29,7 +32,10 @@ def derived(function: Callable[P, R]) -> Callable[P, R]:
         if fused is None:
             # With the compiler, which programs that do not come here do without.
             fused = importlib.import_module("gpugrad.fusion").fuse(function, name=function.__name__.lstrip("_"))
-        out: R = fused(*args, **kwargs)
+        with (
+            on(device_of(array)) if is_cupy(type(array)) and several_gpus() else nullcontext()
+        ):  # raw arrays have CuPy's operators
+            out: R = fused(*args, **kwargs)
         return out
 
     return derived_function

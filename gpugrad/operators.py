@@ -17,13 +17,15 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy
 
-from gpugrad.arrays.devices import CPU, DeviceLike, device_of, on, parse, to_numpy
-from gpugrad.arrays.dtypes import DType, DTypeLike, is_dtype, numpy_dtype
+from gpugrad.arrays.devices import CPU, DeviceLike, device_of, gpu, on, to_numpy
+from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
+from gpugrad.arrays.pinned import is_pinned, pin
 from gpugrad.debug import caller
 from gpugrad.differentiate import backward as _backward
 from gpugrad.errors import (
     ConversionError,
     DetachedWarning,
+    DeviceError,
     DTypeError,
     GraphError,
     InplaceError,
@@ -295,6 +297,10 @@ class Operators:
                 raise ShapeError(f"grad: got {got}, expected a Tensor of shape {tuple(self.array.shape)}")
             if value.array.dtype != self.array.dtype:
                 raise DTypeError(f"grad: got dtype {value.array.dtype}, expected that of the tensor, {self.array.dtype}")
+            if value.device != self.device:
+                raise DeviceError(
+                    f"grad: got a Tensor on {value.device}, expected one on {self.device}, as the tensor; move it with .to"
+                )
         self.node.grad = value
 
     def backward(self, gradient: Any = None, *, retain_graph: bool | None = None, create_graph: bool = False) -> None:
@@ -467,24 +473,26 @@ class Operators:
 
     # Devices and dtypes ----------------------------------------------------------------------------------------------
 
-    def to(self, *where: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None, copy: bool = False) -> Tensor:
-        """This tensor with another device, another dtype, both, or those of another Tensor; itself if nothing changes.
+    def to(
+        self,
+        *where: Any,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+    ) -> Tensor:
+        """This tensor with another device, another dtype, both, or those of another Tensor; itself if nothing changes and no `copy`.
 
         ``x.to("cuda")``, ``x.to(gg.float64)``, ``x.to("cuda:1", gg.float16)``, ``x.to(other)``. The gradient travels back.
+        `non_blocking` copies from a GPU in the background, to be read after ``gg.cuda.synchronize()``, and likewise from pinned memory
+        to a GPU; from other memory nothing ever waits for the copy. See :func:`gpugrad.to_device`.
         Raises DeviceError for an unknown or absent device, DTypeError for anything that is neither.
         """
-        for target in where:
-            if isinstance(target, Tensor):
-                device, dtype = target.device, target.array.dtype
-            elif is_dtype(target):
-                dtype = target
-            else:
-                device = target
-        out = cast("Tensor", self)
+        out, (place, dtype) = cast("Tensor", self), transfer.destination("to", where, device, dtype)
         if dtype is not None:
             out = dtypes.astype(out, dtype, copy=False)
-        if device is not None:
-            out = transfer.to_device(out, device)
+        if place is not None:
+            out = transfer.to_device(out, place, non_blocking=non_blocking)
         return transfer.copy(out) if copy and out.array is self.array else out
 
     def to_device(self, device: DeviceLike, /, *, stream: Any = None) -> Tensor:
@@ -495,9 +503,28 @@ class Operators:
         """This tensor in the memory of the CPU."""
         return transfer.to_device(cast("Tensor", self), CPU)
 
-    def cuda(self, index: int | None = None) -> Tensor:
-        """This tensor on a GPU: the current one, or number `index`."""
-        return transfer.to_device(cast("Tensor", self), parse("cuda" if index is None else f"cuda:{index}"))
+    def cuda(self, device: int | DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
+        """This tensor on a GPU: the current one, or the one of this number or name."""
+        return transfer.to_device(cast("Tensor", self), gpu(device), non_blocking=non_blocking)
+
+    def pin_memory(self) -> Tensor:
+        """A copy in pinned memory, from which ``.cuda(non_blocking=True)`` copies in the background; itself if it is there.
+
+        Raises DeviceError without a GPU, and for a tensor that is not on the CPU; GraphError for one that records.
+        """
+        if self.node is not None:
+            raise GraphError("pin_memory: this tensor records, and its gradient would be lost; use .detach().pin_memory()")
+        if self.device != CPU:
+            raise DeviceError(
+                f"pin_memory: the tensor is on {self.device}, expected on cpu: only memory of the host can be pinned"
+            )
+        with on(gpu()):
+            array = pin(to_numpy(self.array))
+        return cast("Tensor", self) if array is self.array else Tensor(array)
+
+    def is_pinned(self) -> bool:
+        """Whether the array is in pinned memory."""
+        return is_pinned(self.array)
 
     def astype(self, dtype: DTypeLike, /, *, copy: bool = True) -> Tensor:
         """This tensor in another dtype."""

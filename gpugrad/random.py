@@ -17,9 +17,8 @@ from gpugrad.tape import Tensor
 Shape = int | tuple[int, ...]
 
 
-def _index(device: DeviceLike | None) -> int | None:
+def _index(where: Any) -> int | None:
     """None for the CPU, the number of the GPU otherwise. Raises DeviceError if that is absent."""
-    where = parse(device)
     if getattr(where, "type", None) == "cpu":
         return None
     if getattr(where, "type", None) != "cuda":
@@ -35,16 +34,28 @@ def _float(dtype: DTypeLike | None) -> Any:
 class Generator:
     """A stream of random numbers, determined by its seed: Philox4x64-10 (Salmon et al., 2011).
 
-    What has been drawn before, and on which device, does not change what numbers come next. Without a seed one is taken from
-    the operating system.
+    It draws on any device, by default on `device`, or on the default device without one. There is one stream for all of them: which
+    numbers come next does not depend on the device that they, or those before them, are drawn on. Without a seed one is taken
+    from the operating system.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, *, device: DeviceLike | None = None) -> None:
         self._stream = _raw.Generator(seed)
+        self._device = None if device is None else parse(device)
+        if device is not None:
+            _index(self._device)
 
     def __repr__(self) -> str:
         seed, offset = self._stream.get_state()
-        return f"Generator(seed={seed}, offset={offset})"
+        return f"Generator(seed={seed}, offset={offset}{f', device={str(self._device)!r}' if self._device else ''})"
+
+    @property
+    def device(self) -> Any:
+        """Where it draws if not told otherwise."""
+        return parse(self._device)
+
+    def _place(self, device: DeviceLike | None) -> int | None:
+        return _index(parse(self._device if device is None else device))
 
     def manual_seed(self, seed: int, /) -> Generator:
         """Start the stream of `seed` from its beginning. Returns self."""
@@ -84,7 +95,7 @@ class Generator:
         device: DeviceLike | None = None,
     ) -> Tensor:
         """Normal numbers of mean `mean` and standard deviation `std` (Box and Muller, 1958)."""
-        return Tensor(self._drawn().normal(shape, mean, std, _float(dtype), _index(device)))
+        return Tensor(self._drawn().normal(shape, mean, std, _float(dtype), self._place(device)))
 
     def uniform(
         self,
@@ -96,21 +107,21 @@ class Generator:
         device: DeviceLike | None = None,
     ) -> Tensor:
         """Uniform numbers in [low, high)."""
-        return Tensor(self._drawn().uniform(shape, low, high, _float(dtype), _index(device)))
+        return Tensor(self._drawn().uniform(shape, low, high, _float(dtype), self._place(device)))
 
     def integers(
         self, shape: Shape, low: int, high: int, *, dtype: DTypeLike = int64, device: DeviceLike | None = None
     ) -> Tensor:
         """Uniform integers in [low, high)."""
-        return Tensor(self._drawn().integers(shape, low, high, numpy_dtype(dtype), _index(device)))
+        return Tensor(self._drawn().integers(shape, low, high, numpy_dtype(dtype), self._place(device)))
 
     def permutation(self, n: int, *, device: DeviceLike | None = None) -> Tensor:
         """The integers 0 to n - 1 in random order."""
-        return Tensor(self._drawn().permutation(n, _index(device)))
+        return Tensor(self._drawn().permutation(n, self._place(device)))
 
     def bernoulli(self, shape: Shape, p: float, *, device: DeviceLike | None = None) -> Tensor:
         """Booleans that are True with probability `p`."""
-        return Tensor(self._drawn().bernoulli(shape, p, _index(device)))
+        return Tensor(self._drawn().bernoulli(shape, p, self._place(device)))
 
 
 default_generator = Generator()

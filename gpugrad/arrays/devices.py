@@ -1,12 +1,16 @@
 """Devices: their names, the current default, and moving raw arrays between them.
 
-The names are PyTorch's: "cpu", "cuda" (the current GPU), "cuda:1" (a GPU by number). CuPy is imported only when a GPU is asked
-for, or looked for.
+The names are PyTorch's: "cpu", "cuda" (the current GPU), "cuda:1" (a GPU by number); "auto" is the GPU if one can be used here, else
+the CPU. The environment variable ``GPUGRAD_DEVICE`` (auto, cpu, cuda, cuda:N) names the default device, and falls back to the CPU as
+"auto" does. CuPy is imported only when a GPU is asked for, or looked for.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,9 +21,12 @@ from typing import Any, NamedTuple, TypeAlias
 import array_api_compat
 import numpy
 
+from gpugrad.arrays import allocator, pinned
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.errors import ConversionError, DeviceError, GpugradError
 from gpugrad.modes import Default
+
+_log = logging.getLogger("gpugrad")
 
 INSTALL = 'python -m pip install "gpugrad[cuda12]" (or [cuda13], to match the CUDA version of your driver)'
 
@@ -27,7 +34,8 @@ INSTALL = 'python -m pip install "gpugrad[cuda12]" (or [cuda13], to match the CU
 class Device:
     """A device: ``gg.device("cpu")``, ``gg.device("cuda")``, ``gg.device("cuda:1")``, ``gg.device("cuda", 1)``.
 
-    Compares equal to its name. As a context manager it is where creation functions create::
+    ``gg.device("auto")`` is the current GPU, by its number, if one can be used here, else the CPU, which is said once, with the
+    reason, to the logger "gpugrad". Compares equal to its name. As a context manager it is where creation functions create::
 
         with gg.device("cuda:1"):
             x = gg.zeros(3)        # on the second GPU
@@ -39,13 +47,15 @@ class Device:
 
     def __init__(self, name: str | Device, index: int | None = None, /) -> None:
         text = str(name) if isinstance(name, (str, Device)) else ""
+        if text == "auto" and index is None:
+            text = str(_if_usable("cuda"))
         kind, colon, digits = text.partition(":")
         number = index
         if colon and index is None and digits.isdecimal():
             number, colon = int(digits), ""
         good = number is None or (isinstance(number, int) and number >= 0 and not (kind == "cpu" and number))
         if kind not in ("cpu", "cuda") or colon or not good:
-            raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number")
+            raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number, or 'auto'")
         self.type: str = kind
         self.index: int | None = number if kind == "cuda" else None
 
@@ -57,6 +67,8 @@ class Device:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
+            if other == "auto":  # a wish, not a device
+                return False
             try:
                 other = Device(other)
             except DeviceError:
@@ -88,13 +100,43 @@ DeviceLike: TypeAlias = "Device | str"
 _entered: ContextVar[tuple[tuple[Token[Any], AbstractContextManager[Any]], ...]] = ContextVar("gpugrad_devices", default=())
 
 CPU = Device("cpu")
-_default = Default("gpugrad_default_device", CPU)
+_default = Default("gpugrad_default_device", None)  # None: what the environment says, which is read when first needed
 
 
 def get_default_device() -> Device:
-    """Where creation functions create when no device is asked for."""
-    device: Device = _default.get()
-    return device
+    """Where creation functions create when no device is asked for.
+
+    What was set last; else the environment's GPUGRAD_DEVICE, where "auto" is resolved and a GPU that cannot be used is the CPU;
+    else the CPU. Raises DeviceError for a GPUGRAD_DEVICE that names no device.
+    """
+    device: Device | None = _default.get()
+    return _environment_device() if device is None else device
+
+
+@functools.cache
+def _environment_device() -> Device:
+    name = os.environ.get("GPUGRAD_DEVICE", "").strip() or "cpu"
+    try:
+        return Device(name) if name == "auto" else _if_usable(name)
+    except DeviceError as error:
+        raise DeviceError(f"the environment variable GPUGRAD_DEVICE: {error}") from None
+
+
+def _if_usable(name: str) -> Device:
+    """The device of this name if it can be used here, else the CPU; "cuda" becomes the number of the current GPU."""
+    device = Device(name)
+    if device.type == "cpu":
+        return device
+    problem = cuda_problem(device.index)
+    if problem:
+        say_once(f"computing on the CPU: {problem}")
+        return CPU
+    return device if device.index is not None else Device("cuda", import_cupy().cuda.Device().id)
+
+
+@functools.cache
+def say_once(text: str) -> None:
+    _log.warning("gpugrad: %s", text)
 
 
 @contextmanager
@@ -108,26 +150,22 @@ def creating_on(device: Any) -> Iterator[None]:
 
 
 def set_default_device(device: DeviceLike, /) -> None:
-    """Create on `device` from now on, where no device is asked for. Raises DeviceError if it is unknown or absent."""
+    """Create on `device` from now on, where no device is asked for; "auto" for the GPU if there is one, else the CPU.
+
+    Raises DeviceError if it is unknown or absent.
+    """
     device = parse(device)
     if not isinstance(device, Device):
-        raise DeviceError(f"set_default_device: got {device!r}, expected 'cpu', 'cuda' or 'cuda:N'")
+        raise DeviceError(f"set_default_device: got {device!r}, expected 'cpu', 'cuda' or 'cuda:N', or 'auto'")
     on(device)
     _default.set_everywhere(device)
 
 
 def parse(device: Any) -> Any:
-    """A Device from a Device or a name, the default for None, and "auto" for a GPU if there is one.
-
-    Device objects of other array libraries pass through unchanged.
-    """
+    """A Device from a Device or a name, and the default for None. Device objects of other array libraries pass unchanged."""
     if device is None:
         return get_default_device()
-    if isinstance(device, str):
-        if device == "auto":
-            return Device("cuda", 0) if cuda_is_available() else CPU
-        return Device(device)
-    return device
+    return Device(device) if isinstance(device, str) else device
 
 
 def device_of(array: Any) -> Any:
@@ -156,16 +194,74 @@ def import_cupy() -> Any:
     """The cupy module. Raises DeviceError with the command that installs it."""
     try:
         # Not at the top: most machines lack CuPy, and importing it costs most of a second.
-        return importlib.import_module("cupy")
-    except ImportError as error:
-        raise DeviceError(f"CUDA needs CuPy, which cannot be imported ({error}); install it with: {INSTALL}") from None
+        cupy = importlib.import_module("cupy")
+    except Exception as error:  # ImportError, or whatever a broken installation raises
+        said = " ".join(str(error).split()) or type(error).__name__  # CuPy's own diagnosis has several lines
+        raise DeviceError(f"CUDA needs CuPy, which cannot be imported ({said}); install it with: {INSTALL}") from None
+    allocator.watch(cupy)
+    return cupy
+
+
+# Codes of the CUDA runtime.
+_INSUFFICIENT_DRIVER, _NO_DEVICE = 35, 100
+
+
+def cuda_problem(index: int | None = None) -> str:
+    """Why CUDA, or the GPU of this number, cannot be used here, in one sentence that says what to do; empty if it can be.
+
+    What CuPy 14 does in each case: without CuPy the import fails; without a driver it imports, driverGetVersion() is 0 and
+    getDeviceCount() raises cudaErrorInsufficientDriver; with a driver older than the CUDA runtime inside CuPy the same is raised
+    and driverGetVersion() tells its version; with a driver and no visible GPU cudaErrorNoDevice is raised.
+    """
+    try:
+        _usable(index)
+    except DeviceError as error:
+        return str(error)
+    return ""
+
+
+def _usable(index: int | None) -> Any:
+    """The cupy module, if CUDA and the GPU of this number can be used. Raises DeviceError that says why not."""
+    cupy = import_cupy()
+    try:
+        count = int(cupy.cuda.runtime.getDeviceCount())
+    except Exception as error:  # CUDARuntimeError, or whatever a half-installed CUDA raises
+        said = " ".join(str(error).split())
+        raise DeviceError(_driver_problem(cupy, getattr(error, "status", None), said)) from None
+    if count == 0:
+        raise DeviceError(_driver_problem(cupy, _NO_DEVICE, ""))
+    if index is not None and index >= count:
+        raise DeviceError(f"this machine has {count} GPU(s), numbered 0 to {count - 1}")
+    return cupy
+
+
+def _driver_problem(cupy: Any, status: int | None, said: str) -> str:
+    """What the code and the text of an error of getDeviceCount() mean."""
+    runtime, installed = cupy.cuda.runtime, f"CuPy {cupy.__version__} is installed, but"
+    if status == _NO_DEVICE:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is {visible!r}, which may hide one"
+        return f"{installed} the NVIDIA driver reports no GPU{hidden}"
+    if status != _INSUFFICIENT_DRIVER:
+        return f"{installed} CUDA does not start: {said}"
+    if driver := runtime.driverGetVersion():
+        return (
+            f"{installed} the NVIDIA driver is too old: it supports CUDA {_version(driver)}, and this CuPy is built with CUDA "
+            f"{_version(runtime.runtimeGetVersion())}; update the driver, or install the CuPy that matches it: {INSTALL}"
+        )
+    return f"{installed} no NVIDIA driver was found; if there is a GPU, install its driver"
+
+
+def _version(number: int) -> str:
+    """12090 as "12.9"."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def cuda_device_count() -> int:
     """The number of CUDA GPUs; 0 without CuPy, without a driver, or without a GPU."""
     try:
         return int(import_cupy().cuda.runtime.getDeviceCount())
-    except Exception:  # DeviceError, CUDARuntimeError, or whatever a half-installed CUDA raises: no GPU to be used
+    except Exception:  # see cuda_problem
         return 0
 
 
@@ -187,18 +283,25 @@ def on(device: Any) -> AbstractContextManager[Any]:
     """
     if not isinstance(device, Device) or device.type == "cpu":
         return nullcontext()
-    cupy = import_cupy()
-    count = cuda_device_count()
-    if count == 0:
-        raise DeviceError(
-            f"device {str(device)!r}: CuPy {cupy.__version__} is installed, but no CUDA driver or GPU was found; "
-            f"if there is a GPU, install the CuPy that matches its driver: {INSTALL}"
-        )
-    index = device.index if device.index is not None else cupy.cuda.Device().id
-    if index >= count:
-        raise DeviceError(f"device {str(device)!r}: this machine has {count} GPU(s), numbered 0 to {count - 1}")
-    context: AbstractContextManager[Any] = cupy.cuda.Device(index)
+    try:
+        cupy = _usable(device.index)
+    except DeviceError as error:
+        raise DeviceError(f"device {str(device)!r}: {error}") from None
+    context: AbstractContextManager[Any] = cupy.cuda.Device(device.index)  # None: the current one
     return context
+
+
+def gpu(device: int | DeviceLike | None = None) -> Device:
+    """The GPU that PyTorch's functions about GPUs are given: by number or name, or None for the current one.
+
+    Raises DeviceError for anything else. Whether it exists is asked when it is used.
+    """
+    if isinstance(device, int) and not isinstance(device, bool):
+        return Device("cuda", device)
+    found = Device("cuda") if device is None else parse(device)
+    if not isinstance(found, Device) or found.type != "cuda":
+        raise DeviceError(f"device is {device!r}, expected a GPU: its number, 'cuda' or 'cuda:N'")
+    return found
 
 
 def is_on(array: Any, device: Any) -> bool:
@@ -213,9 +316,12 @@ def module(device: Device) -> Any:
     return import_cupy() if device.type == "cuda" else numpy
 
 
-def move(array: Any, device: Any) -> Any:
+def move(array: Any, device: Any, non_blocking: bool = False) -> Any:
     """`array` on `device`; the array itself if it is there already.
 
+    To a GPU nothing waits for the copy, except from pinned memory: there the caller might change the array before it is copied, so it
+    is waited for unless `non_blocking`. To the CPU the copy is waited for unless `non_blocking`: then the result, in pinned memory,
+    may be read after ``gg.cuda.synchronize()``. All in the order of the current streams of the devices.
     Raises DeviceError if the device is absent.
     """
     if isinstance(device, Elsewhere):
@@ -228,15 +334,31 @@ def move(array: Any, device: Any) -> Any:
         if isinstance(array, (numpy.ndarray, numpy.generic)) or is_cupy(type(array)):
             raise DeviceError(f"device is {device!r}, expected 'cpu', 'cuda' or 'cuda:N' for an array on {device_of(array)}")
         return array_api_compat.to_device(array, device)
-    kind = type(array)
     if device.type == "cpu":
-        return to_numpy(array)
+        return pinned.fetch(array) if non_blocking and is_cupy(type(array)) else to_numpy(array)
     with on(device):
         cupy = import_cupy()
-        if is_cupy(kind):
-            here = cupy.cuda.Device().id
-            return array if array.device.id == here else cupy.array(array)
-        return cupy.asarray(to_numpy(array))
+        if is_cupy(type(array)):
+            return array if array.device.id == cupy.cuda.Device().id else _from_peer(cupy, array)
+        # CuPy copies the array into pinned memory of its own and from there on the current stream, so the array may change
+        # at once; one that is pinned already is copied straight from where it is, and held until that is done.
+        host = to_numpy(array)
+        return cupy.asarray(host, blocking=not non_blocking and pinned.is_pinned(host))
+
+
+def _from_peer(cupy: Any, array: Any) -> Any:
+    """A copy, on the current GPU, of an array on another. Its stream waits for what computes the array, the host does not."""
+    here = cupy.cuda.get_current_stream()
+    with array.device:
+        there = cupy.cuda.get_current_stream()
+        source = cupy.asarray(array, order="C")  # here: copy() would launch it where nothing waits for it
+        computed = there.record(cupy.cuda.Event(disable_timing=True))
+    here.wait_event(computed)
+    out = source.copy()
+    copied = here.record(cupy.cuda.Event(disable_timing=True))
+    with array.device:
+        there.wait_event(copied)  # else the memory of the source could be freed, and written to again, before it is read
+    return out
 
 
 def to_numpy(array: Any) -> Any:
@@ -246,7 +368,8 @@ def to_numpy(array: Any) -> Any:
     if isinstance(array, numpy.generic):
         return numpy.asarray(array)
     if is_cupy(type(array)):
-        return array.get()
+        with array.device:  # the copy goes on the current stream of that device
+            return array.get()
     if hasattr(array, "__dlpack__"):
         try:
             return numpy.from_dlpack(array)

@@ -343,13 +343,13 @@ def _array_spec(x: Any, sizes: dict[int, int], target: ModuleType) -> Array:
 
 
 def target_of(arrays: Sequence[Any]) -> ModuleType | None:
-    """The module that compiles for these arrays; None if they are of several kinds or of a kind without kernels."""
+    """The module that compiles for these arrays; None if they are of several kinds, of one without kernels, or on several GPUs."""
     kinds = {type(x) for x in arrays}
     if kinds and all(
         kind is numpy.ndarray or issubclass(kind, numpy.generic) for kind in kinds
     ):  # no subclass: it may be masked
         return cpu
-    if len(kinds) == 1 and is_cupy(next(iter(kinds))):
+    if len(kinds) == 1 and is_cupy(next(iter(kinds))) and len({x.device.id for x in arrays}) == 1:
         return importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from gpugrad.errors import DTypeError, ShapeError
-from gpugrad.ops.conversion import asarray
+from gpugrad.ops.conversion import asarray, home
 from gpugrad.ops.shape import stack
 from gpugrad.tape import Tensor
 
@@ -16,16 +16,19 @@ from gpugrad.tape import Tensor
 def default_collate(samples: Sequence[Any]) -> Any:
     """Samples of one kind as a batch: Tensors, arrays and numbers stacked along a new first axis, strings in a list.
 
-    Tuples, lists and dicts of these become one tuple, list or dict of batches.
+    Numbers and NumPy's arrays make a batch on the default device, others one where they are. Tuples, lists and dicts of these become
+    one tuple, list or dict of batches.
     Raises ShapeError for samples of different shapes or lengths, DTypeError for other kinds of samples.
     """
     first = samples[0]
     if isinstance(first, Tensor):
         return stack(list(samples))
     if isinstance(first, (bool, int, float, complex, numpy.generic)):
-        return asarray(numpy.asarray(samples)) if isinstance(first, numpy.generic) else asarray(list(samples))
+        return (
+            asarray(numpy.asarray(samples), device=home(first)) if isinstance(first, numpy.generic) else asarray(list(samples))
+        )
     if hasattr(first, "shape") and hasattr(first, "dtype"):
-        return stack([asarray(sample) for sample in samples])
+        return asarray(stack([asarray(sample) for sample in samples]), device=home(first))
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, dict):

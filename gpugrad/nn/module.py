@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from gpugrad.arrays.devices import CPU, DeviceLike, device_of, parse
-from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_dtype, is_inexact, numpy_dtype
-from gpugrad.errors import DTypeError, FileFormatError
+from gpugrad.arrays.devices import CPU, Device, DeviceLike, device_of, gpu
+from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_inexact, numpy_dtype
+from gpugrad.errors import DeviceError, DTypeError, FileFormatError
 from gpugrad.nn.parameter import Parameter, overwrite
 from gpugrad.ops.creation import zeros_like
 from gpugrad.ops.dtypes import astype
-from gpugrad.ops.transfer import to_device
+from gpugrad.ops.transfer import destination, to_device
 from gpugrad.tape import Leaf, Tensor, raw
 
 M = TypeVar("M", bound="Module")
@@ -52,7 +52,13 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward method; it says what the module computes")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except DeviceError as error:
+            # Of nested modules the innermost one whose parameters are elsewhere says so.
+            if error.__cause__ is None and (said := _misplaced(self, (*args, *kwargs.values()))):
+                raise DeviceError(said) from error
+            raise
 
     # Attributes ------------------------------------------------------------------------------------------------------
 
@@ -264,31 +270,34 @@ class Module:
 
     # Devices and dtypes ----------------------------------------------------------------------------------------------
 
-    def to(self: M, *where: Any, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> M:
+    def to(
+        self: M,
+        *where: Any,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        non_blocking: bool = False,
+    ) -> M:
         """Move the parameters and buffers to a device, cast the floating-point ones to a dtype, or both. Returns self.
 
         ``model.to("cuda")``, ``model.to(gg.float64)``, ``model.to("cuda:1", gg.float16)``, ``model.to(tensor)``. Gradients
-        move along. Make optimizers afterwards: they keep the arrays that they were given.
-        Raises DeviceError for an unknown or absent device, DTypeError for a dtype that is not floating-point.
+        move along, and an optimizer's state follows with its next step. `non_blocking` as for :meth:`gpugrad.Tensor.to`.
+        Raises DeviceError for an unknown or absent device, DTypeError for a dtype that is not floating-point; and if anything
+        fails, for want of memory say, nothing has moved.
         """
-        for target in where:
-            if isinstance(target, Tensor):
-                device, dtype = target.device, target.dtype
-            elif is_dtype(target):
-                dtype = target
-            elif target is not None:
-                device = target
+        place, dtype = destination(f"{type(self).__name__}.to", where, device, dtype)
         if dtype is not None and not is_inexact(dtype):
             raise DTypeError(f"{type(self).__name__}.to: got dtype {numpy_dtype(dtype)}, expected a floating-point one")
-        place = None if device is None else parse(device)
 
         def convert(array: Any) -> Any:
             if dtype is not None and is_inexact(array.dtype):
                 array = astype(array, dtype, copy=False)
-            return array if place is None else to_device(array, place)
+            return array if place is None else to_device(array, place, non_blocking=non_blocking)
 
-        for x in [*self.parameters(), *self.buffers()]:
-            _replace(x, convert)
+        tensors = [*self.parameters(), *self.buffers()]
+        grads = [None if x.grad is None else convert(x.grad.array) for x in tensors]
+        arrays = [convert(x.array) for x in tensors]
+        for x, array, grad in zip(tensors, arrays, grads, strict=True):
+            _replace(x, array, grad)
         return self
 
     def cpu(self: M) -> M:
@@ -297,7 +306,7 @@ class Module:
 
     def cuda(self: M, device: int | DeviceLike | None = None) -> M:
         """Move to a GPU: the current one, or the one of this number or name. Returns self."""
-        return self.to(device="cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
+        return self.to(device=gpu(device))
 
     def float(self: M) -> M:
         """Cast the floating-point parameters and buffers to float32. Returns self."""
@@ -334,9 +343,8 @@ def _unique(named: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _replace(x: Tensor, convert: Callable[[Any], Any]) -> None:
-    """Give a parameter or buffer a converted array, and a leaf node that fits it; leave it alone if nothing changes."""
-    array = convert(x.array)
+def _replace(x: Tensor, array: Any, grad: Any) -> None:
+    """Give a parameter or buffer another array and gradient, and a leaf node that fits; leave it alone if nothing changes."""
     if array is x.array:
         return
     node = x.node
@@ -344,8 +352,21 @@ def _replace(x: Tensor, convert: Callable[[Any], Any]) -> None:
     if isinstance(node, Leaf):
         x.node = Leaf(array.shape, array.dtype)
         x.node.hooks = node.hooks
-        if node.grad is not None:
-            x.node.grad = Tensor(convert(node.grad.array))
+        x.node.grad = None if grad is None else Tensor(grad)
+
+
+def _misplaced(module: Module, inputs: Iterable[Any]) -> str:
+    """What to say if an input of a module is on another device than its own parameters; empty if none is."""
+    own = [(device_of(p.array), name) for name, p in module._parameters.items()]
+    for x in map(raw, inputs):
+        where = device_of(x) if hasattr(x, "shape") and hasattr(x, "dtype") else None
+        if own and isinstance(where, Device) and all(where != there for there, _ in own):
+            there, name = own[0]
+            return (
+                f"{type(module).__name__}: the input is on {where} and the parameter {name!r} on {there}; "
+                f"move the input with .to('{there}'), or the model with .to('{where}')"
+            )
+    return ""
 
 
 def _misfit(name: str, value: Any, own: Any) -> str:

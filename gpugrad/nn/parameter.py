@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from gpugrad.errors import GraphError
-from gpugrad.ops.conversion import asarray
+from gpugrad.ops.conversion import asarray, home
 from gpugrad.ops.indexing import put
 from gpugrad.ops.transfer import copy
 from gpugrad.tape import Leaf, Tensor, require_grad
@@ -16,8 +16,8 @@ from gpugrad.tape import Leaf, Tensor, require_grad
 class Parameter(Tensor):
     """A leaf Tensor that counts as a parameter of the Module whose attribute it becomes.
 
-    `data` is a Tensor, an array, a number or nested lists. It is copied: optimizers write into a parameter's array, and must
-    not change one that somebody else holds.
+    `data` is a Tensor, an array, a number or nested lists; numbers and NumPy's arrays go to the default device. It is copied:
+    optimizers write into a parameter's array, and must not change one that somebody else holds.
     Raises GraphError for a Tensor that is a recorded result, DTypeError for integers or booleans unless `requires_grad` is
     False.
     """
@@ -25,7 +25,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        given = asarray(data)
+        given = asarray(data, device=home(data))
         if not given.is_leaf:
             raise GraphError("Parameter: the data is a recorded result, and its gradient would be lost; pass data.detach()")
         array = copy(given.array)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.devices import DeviceLike, import_cupy, on, parse
+from gpugrad.arrays.devices import Device, DeviceLike, get_default_device, import_cupy, on, parse
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
 from gpugrad.arrays.kernels import is_cupy, strong
 from gpugrad.errors import ConversionError, DTypeError
@@ -100,15 +100,22 @@ def _from_nested(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -
     return to_device(Tensor(array), parse(device))
 
 
+def home(data: Any) -> Device | None:
+    """Where a new Tensor of `data` belongs: the default device for an array of NumPy; None, where it is, for anything else."""
+    default = get_default_device() if isinstance(data, (numpy.ndarray, numpy.generic)) else None
+    return default if isinstance(default, Device) else None
+
+
 def tensor(
     data: Any, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A new leaf Tensor with a copy of `data`, as ``torch.tensor``; it records from here on if `requires_grad`.
 
+    Without `device`, an array of NumPy goes to the default device, as numbers do; a Tensor or a CuPy array is copied where it is.
     Raises ConversionError if `data` holds a Tensor that records, whose gradient would be lost; DTypeError if integers or
     booleans are to require a gradient; and what :func:`asarray` raises.
     """
-    out = asarray(data, dtype=dtype, device=device)
+    out = asarray(data, dtype=dtype, device=home(data) if device is None else device)
     if out.node is not None:
         raise ConversionError(
             "tensor: the data records, and its gradient would be lost; use gg.asarray to keep it, .detach() to drop it"

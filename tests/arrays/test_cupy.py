@@ -155,6 +155,9 @@ def test_mixing_the_cpu_and_a_gpu_names_both():
         lambda: gg.concat([x, y]),
         lambda: x + X,
         lambda: gg.where(x > 0, y, x),
+        lambda: gg.fuse(lambda x, y: gg.tanh(x) * y)(x, y),
+        lambda: gg.nn.functional.mse_loss(x, y),
+        lambda: gg.nn.functional.cross_entropy(y, gg.zeros(2, dtype=gg.int64, device="cuda")),
     ):
         with pytest.raises(DeviceError, match=r"operands are on .* and .*; move them to one device") as error:
             mix()
@@ -178,7 +181,7 @@ def test_a_machine_without_a_gpu():
     try:
         cupy.standin.set_device_count(0)
         assert not gg.cuda.is_available() and str(gg.device("cpu")) == "cpu"
-        with pytest.raises(DeviceError, match="is installed, but no CUDA driver or GPU was found"):
+        with pytest.raises(DeviceError, match="is installed, but the NVIDIA driver reports no GPU"):
             gg.zeros(2, device="cuda")
     finally:
         cupy.standin.set_device_count(2)
@@ -377,6 +380,8 @@ def test_a_training_step_never_waits_for_the_gpu(name):
 def test_one_kernel_updates_all_parameters():
     setup = mlp("cuda", OPTIMIZERS["Adam"])
     mlp_step(*setup)
+    for p in setup[0]:
+        p.grad = gg.ones_like(p.detach())  # contiguous: a gradient of another layout is a copy first
     with cupy.standin.counting() as seen:
         setup[3].step()
     assert seen.kernel_launches == 1
@@ -516,9 +521,47 @@ def test_the_current_device_comes_back_after_an_error():
 @TWO_GPUS
 def test_mixing_two_gpus_names_both():
     x, y = gg.asarray(X, device="cuda:0"), gg.asarray(X, device="cuda:1")
-    for mix in (lambda: x + y, lambda: gg.concat([x, y]), lambda: x @ y.T):
+    fused, large = gg.fuse(lambda x, y: gg.tanh(x) * y + 1), gg.zeros((64, 64), device="cuda:1")
+    for mix in (
+        lambda: x + y,
+        lambda: gg.concat([x, y]),
+        lambda: x @ y.T,
+        lambda: gg.where(x > 0, x, y),
+        lambda: gg.einsum("ij,ij->i", x, y),
+        lambda: x[gg.asarray(np.array([0, 1]), device="cuda:1")],
+        lambda: x.clone().__setitem__(0, y[0]),
+        lambda: x.clone().__iadd__(y),
+        lambda: fused(x, y),
+        lambda: fused(gg.zeros((64, 64), device="cuda:0"), large),
+        lambda: gg.grad(lambda x: gg.sum(fused(x, y)))(x),
+        lambda: gg.nn.functional.mse_loss(x, y),
+        lambda: gg.nn.functional.cross_entropy(x, gg.asarray(np.array([0, 1]), device="cuda:1")),
+        lambda: gg.nn.functional.nll_loss(x, gg.asarray(np.array([0, 1]), device="cuda:1")),
+        lambda: gg.nn.functional.layer_norm(x, (3,), y[0], y[0]),
+    ):
         with pytest.raises(DeviceError, match=r"operands are on cuda:0 and cuda:1; move them to one device with .to\(device\)"):
             mix()
+
+
+@TWO_GPUS
+def test_a_gradient_on_another_gpu_is_refused():
+    x, y = leaf(X, "cuda:0"), gg.asarray(X, device="cuda:1")
+    with pytest.raises(DeviceError, match="the gradient is on cuda:1 and the output on cuda:0; move one with .to"):
+        (x * 2).backward(y)
+    with pytest.raises(
+        DeviceError, match="grad: got a Tensor on cuda:1, expected one on cuda:0, as the tensor; move it with .to"
+    ):
+        x.grad = y
+    x.grad = gg.ones_like(x.detach())
+    for make in OPTIMIZERS.values():
+        optimizer = make([x])
+        x.array = x.array.copy()
+        x.node.grad = y  # as after moving only the array
+        with pytest.raises(
+            DeviceError, match="step: a gradient is on cuda:1 and its parameter on cuda:0; zero_grad after moving a model"
+        ):
+            optimizer.step()
+        assert_close(x.detach(), X, rtol=0, atol=0)
 
 
 @TWO_GPUS

@@ -66,7 +66,7 @@ def test_unknown_devices_are_named(name: str) -> None:
 
 def test_an_absent_gpu_is_named() -> None:
     count = gg.cuda.device_count()
-    message = f"'cuda:{count}': this machine has {count} GPU" if count else "CUDA needs CuPy|no CUDA driver or GPU was found"
+    message = f"'cuda:{count}': this machine has {count} GPU" if count else "CUDA needs CuPy|CuPy .* is installed, but"
     with pytest.raises(gg.DeviceError, match=message):
         gg.ones(2).to(f"cuda:{count}")
 

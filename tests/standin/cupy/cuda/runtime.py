@@ -5,11 +5,13 @@ import threading
 from cupy import standin
 
 is_hip = False
+memoryTypeUnregistered, memoryTypeHost, memoryTypeDevice = 0, 1, 2  # runtime.pyx; CUDA runtime API, cudaMemoryType
 streamCaptureModeRelaxed = 2
 
 ERRORS = {
     # Texts as printed by CuPy 14.2 on a machine without a GPU, and by CUDARuntimeError(101).
     35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
+    100: "cudaErrorNoDevice: no CUDA-capable device is detected",  # CUDA runtime API
     101: "cudaErrorInvalidDevice: invalid device ordinal",
 }
 
@@ -26,9 +28,11 @@ class CUDARuntimeError(RuntimeError):
 
 
 def getDeviceCount():
-    """Number of devices. With none it raises, as the real call does [tried: CuPy 14.2 without a GPU]."""
-    if standin.device_count == 0:
+    """Number of devices. It raises without a driver [tried: CuPy 14.2], with one older than the runtime, and without a device."""
+    if standin.driver_version < runtimeGetVersion() // 1000 * 1000:  # any driver of the same major version will do
         raise CUDARuntimeError(35)
+    if standin.device_count == 0:
+        raise CUDARuntimeError(100)
     return standin.device_count
 
 
@@ -51,8 +55,12 @@ def setDevice(device):
 
 def deviceSynchronize():
     """Wait for the current device."""
+    # Not at the top: `order` imports this module.
+    from cupy.cuda import order
+
     getDevice()
     standin.count_wait()
+    order.device_waited()
 
 
 def deviceCanAccessPeer(device, peer):
@@ -73,7 +81,9 @@ def getDeviceProperties(device):
         "minor": 0,
         "warpSize": 32,
         "maxThreadsPerBlock": 1024,
+        "maxThreadsPerMultiProcessor": 2048,
         "sharedMemPerBlock": 49152,
+        "l2CacheSize": 1 << 20,
         "pciBusID": device,
     }
 
@@ -92,6 +102,20 @@ def runtimeGetVersion():
 
 
 def driverGetVersion():
-    """A driver version new enough for everything; it raises without a device, unlike the real call."""
+    """The CUDA version of the driver; 0 without one [tried: CuPy 14.2]."""
+    return standin.driver_version
+
+
+class PointerAttributes:
+    """Of what kind the memory at an address is."""
+
+    def __init__(self, type):
+        """The kind; the device and the pointers are left out."""
+        self.type = type
+
+
+def pointerGetAttributes(ptr):
+    """Pinned or not, for an address of the host (runtime.pyx, pointerGetAttributes): other host memory is unregistered."""
     getDeviceCount()
-    return 12090
+    pinned = any(start <= ptr < start + size for start, size in standin.pinned.values())
+    return PointerAttributes(memoryTypeHost if pinned else memoryTypeUnregistered)
