@@ -8,6 +8,9 @@
           ├── DTypeError              (TypeError)     a dtype or a type that the op cannot take
           │    └── UnsupportedOperandError            an operand that is no array and no number
           ├── DeviceError             (RuntimeError)  unknown, absent or mixed devices
+          ├── OutOfMemoryError        (MemoryError)   a GPU has not the memory that was asked for
+          ├── LibraryError            (RuntimeError)  a library of NVIDIA's reports that it failed
+          ├── DeterminismError        (RuntimeError)  an op that a GPU computes differently in each run, where that was forbidden
           ├── IndexingError           (IndexError)    an index out of range, or of the wrong kind
           ├── ConversionError         (TypeError)     a conversion that would lose a gradient, or leave the GPU
           ├── GraphError              (RuntimeError)  backward through something that cannot be differentiated
@@ -42,6 +45,26 @@ class UnsupportedOperandError(DTypeError):
 
 class DeviceError(GpugradError, RuntimeError):
     """A device is unknown, absent, or not the one where the other arrays are."""
+
+
+class DeterminismError(GpugradError, RuntimeError):
+    """A GPU computes an op differently in each run, and ``use_deterministic_algorithms(True)`` forbids that."""
+
+
+class OutOfMemoryError(GpugradError, MemoryError):
+    """A GPU has not the memory that was asked for. What was computed before is as it was: less may still be computed.
+
+    `op` names the op that asked, where it was one.
+    """
+
+    op = ""
+
+    def __str__(self) -> str:
+        return f"{self.op}: {super().__str__()}" if self.op else super().__str__()
+
+
+class LibraryError(GpugradError, RuntimeError):
+    """A library of NVIDIA's, such as cuBLAS, reports that it failed."""
 
 
 class IndexingError(GpugradError, IndexError):

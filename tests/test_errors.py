@@ -10,9 +10,9 @@ import gpugrad as gg
 from gpugrad import errors
 
 BUILT_IN = {
-    "ShapeError": ValueError, "DTypeError": TypeError, "DeviceError": RuntimeError, "IndexingError": IndexError,
-    "ConversionError": TypeError, "GraphError": RuntimeError, "RuleError": ValueError, "AnomalyError": ArithmeticError,
-    "FileFormatError": ValueError,
+    "ShapeError": ValueError, "DTypeError": TypeError, "DeviceError": RuntimeError, "DeterminismError": RuntimeError,
+    "IndexingError": IndexError, "ConversionError": TypeError, "GraphError": RuntimeError, "RuleError": ValueError,
+    "AnomalyError": ArithmeticError, "FileFormatError": ValueError, "OutOfMemoryError": MemoryError,
 }  # fmt: skip
 
 CLASSES = dict(inspect.getmembers(errors, inspect.isclass))

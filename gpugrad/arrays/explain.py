@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy
 
+from gpugrad.arrays.allocator import explained, ran_out
 from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, OutOfMemoryError, ShapeError
 
 
 def describe(operand: Any) -> str:
@@ -25,8 +26,12 @@ def describe(operand: Any) -> str:
 def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dict[str, Any]) -> Exception:
     """The exception to raise in place of `error`, which the kernel of `name` raised for `operands`.
 
-    What is not about shapes, dtypes, devices or indices (out of memory, warnings turned into errors) is returned as it is.
+    What is not about shapes, dtypes, devices, indices or the memory of a GPU (warnings turned into errors) is returned as it is.
     """
+    if ran_out(error):
+        return explained(error, name)
+    if isinstance(error, OutOfMemoryError) and not error.op:
+        error.op = name
     if isinstance(error, (GpugradError, Warning)):
         return error
     kind = _kind(error)

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gpugrad.arrays.devices import CPU
+import numpy
+
+from gpugrad.arrays import pinned
+from gpugrad.arrays.devices import CPU, DeviceLike, cuda_problem, on, parse, say_once
 from gpugrad.data.dataset import fetch, items
+from gpugrad.data.prefetch import prefetched
 from gpugrad.errors import ShapeError
+from gpugrad.ops.transfer import to_device
 from gpugrad.random import Generator, default_generator
+from gpugrad.tape import Tensor
+from gpugrad.trees import map_leaves
 
 
 class DataLoader:
@@ -26,7 +33,17 @@ class DataLoader:
     `drop_last` leaves out a last batch that is smaller than the others. `collate_fn` makes a batch of a list of samples, which
     are then fetched one by one. `num_workers` is accepted from PyTorch code and must be 0: batches are made in the calling
     process.
-    Raises ShapeError for an empty dataset, ValueError for a `batch_size` below 1 and for other `num_workers`.
+
+    `device` is where the Tensors of a batch go, and None leaves them where the dataset has them. With `prefetch_factor` a thread makes
+    that many batches ahead; for a GPU it copies them through pinned memory on a stream of its own, while the model computes::
+
+        loader = gg.data.DataLoader(dataset, batch_size=64, shuffle=True, device="cuda", prefetch_factor=2)
+
+    The batches and their order are the same as without. A dataset that itself draws random numbers should draw from a Generator of
+    its own, else its draws and the model's come in another order. With `pin_memory`, batches that stay on the CPU are put into pinned
+    memory, from where ``.to("cuda", non_blocking=True)`` copies while the host goes on.
+    Raises ShapeError for an empty dataset, ValueError for a `batch_size` or `prefetch_factor` below 1 and for other `num_workers`,
+    DeviceError for a `device` that is absent.
     """
 
     def __init__(
@@ -39,9 +56,13 @@ class DataLoader:
         drop_last: bool = False,
         generator: Generator | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        device: DeviceLike | None = None,
+        prefetch_factor: int | None = None,
+        pin_memory: bool = False,
     ) -> None:
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-            raise ValueError(f"DataLoader: batch_size is {batch_size!r}, expected an integer of 1 or more")
+        for name, count in ("batch_size", batch_size), ("prefetch_factor", 1 if prefetch_factor is None else prefetch_factor):
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise ValueError(f"DataLoader: {name} is {count!r}, expected an integer of 1 or more")
         if num_workers != 0:
             raise ValueError(f"DataLoader: num_workers is {num_workers!r}, expected 0: batches are made in the calling process")
         if len(dataset) == 0:
@@ -52,6 +73,13 @@ class DataLoader:
         self.drop_last = drop_last
         self.generator = generator
         self.collate_fn = collate_fn
+        self.device = None if device is None else parse(device)
+        on(self.device)  # which raises where it is absent
+        self.prefetch_factor = prefetch_factor
+        problem = cuda_problem() if pin_memory else ""
+        if problem:
+            say_once(f"DataLoader: pin_memory is left out, for there is no GPU to copy to: {problem}")
+        self.pin_memory = pin_memory and not problem
 
     def __len__(self) -> int:
         """The number of batches."""
@@ -63,7 +91,11 @@ class DataLoader:
         if self.shuffle:  # now, not with the first batch: what is drawn in between changes nothing
             size = len(self.dataset)
             order = (self.generator or default_generator).permutation(size, device=getattr(self.dataset, "device", CPU))
-        return self._batches(order)
+        batches = map(self._placed, self._batches(order))
+        if self.prefetch_factor is None:
+            return batches
+        device = self.device or getattr(self.dataset, "device", CPU)
+        return prefetched(batches, self.prefetch_factor, device, (self.dataset, order))
 
     def _batches(self, order: Any) -> Iterator[Any]:
         size = len(self.dataset)
@@ -74,3 +106,16 @@ class DataLoader:
                 yield self.collate_fn(items(self.dataset, indices))
             else:
                 yield fetch(self.dataset, indices)
+
+    def _placed(self, batch: Any) -> Any:
+        """The batch with its Tensors where they are wanted."""
+        if self.device is not None:
+            # Through pinned memory in any case, and complete in the order of the stream.
+            batch = map_leaves(lambda x: to_device(x, self.device) if isinstance(x, Tensor) else x, batch)
+        if self.pin_memory:
+            batch = map_leaves(lambda x: Tensor(pinned.pin(x.array)) if _on_host(x) else x, batch)
+        return batch
+
+
+def _on_host(x: Any) -> bool:
+    return isinstance(x, Tensor) and isinstance(x.array, numpy.ndarray)

@@ -33,7 +33,8 @@ Piece = tuple[slice, tuple[int, ...]]
 class FlatBuffer:
     """Parameters of one array type, device and dtype in one array, and arrays of the same length for the state of each.
 
-    Arrays of other libraries than NumPy and CuPy need not have views: there every parameter is a buffer of its own.
+    Arrays of other libraries than NumPy and CuPy need not have views: there every parameter is a buffer of its own. The parameters
+    stay where they are until :meth:`take_over`, so that running out of memory while buffers are made changes nothing.
     """
 
     def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
@@ -42,14 +43,19 @@ class FlatBuffer:
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.steps = [0] * len(self.shapes)
         self._pieces: dict[tuple[int, ...], list[Piece]] = {}
-        self._place(concat([reshape(p.array, (-1,)) for p in parameters]))
-        self._alone = self._holders()
+        self._lay_out(concat([reshape(p.array, (-1,)) for p in parameters]))
         self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
 
-    def _place(self, data: Any) -> None:
-        """Make the parameters views of `data`, which nobody else holds."""
+    def _lay_out(self, data: Any) -> None:
         self.data = data
         self.views = [reshape(self.of(data, i), shape) for i, shape in enumerate(self.shapes)]
+
+    def take_over(self) -> None:
+        """Make the parameters views of the buffer, which nobody else holds."""
+        self._place()
+        self._alone = self._holders()
+
+    def _place(self) -> None:
         for parameter, view in zip(self.parameters, self.views, strict=True):
             parameter.array = view
 
@@ -61,8 +67,8 @@ class FlatBuffer:
         """Go to a copy of the memory if anybody else holds it, which other libraries than NumPy and CuPy do not tell."""
         tells = isinstance(self.data, numpy.ndarray) or is_cupy(type(self.data))
         if not tells or self._holders() != self._alone:
-            self._place(copy(self.data))
-            self._alone = self._holders()
+            self._lay_out(copy(self.data))
+            self.take_over()
 
     def of(self, flat: Any, i: int) -> Any:
         """The stretch of a flat array that belongs to parameter i."""
@@ -77,8 +83,8 @@ class FlatBuffer:
         """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
         return all(p.array is view for p, view in zip(self.parameters, self.views, strict=True))
 
-    def updates(self, chosen: Sequence[int]) -> Iterator[tuple[Any, Any, list[Any]]]:
-        """(parameters, gradients, state arrays) as flat pieces that cover the chosen parameters, which all have gradients."""
+    def updates(self, chosen: Sequence[int]) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
+        """Flat pieces that cover the chosen parameters, which all have gradients: which they are, and [values, gradients, *state]."""
         key = tuple(chosen)
         if key not in self._pieces:
             limit = _JOINED if isinstance(self.data, numpy.ndarray) else self.starts[-1]
@@ -86,7 +92,7 @@ class FlatBuffer:
         for where, members in self._pieces[key]:
             gradients = [_flat(self.parameters[i].grad) for i in members]
             gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
-            yield self.data[where], gradient, [array[where] for array in self.state.values()]
+            yield members, [self.data[where], gradient, *(array[where] for array in self.state.values())]
 
 
 def _flat(gradient: Tensor | None) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernel, Kernels
 from gpugrad.compile.accelerate import accelerated
-from gpugrad.errors import DTypeError, GraphError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, GraphError, ShapeError
 from gpugrad.modes import enable_grad
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.creation import zeros_like
@@ -111,7 +112,8 @@ class Optimizer:
 
         `closure`, if given, computes the loss and its gradients first, and its result is returned. No other thread may read
         or hand out the parameters meanwhile.
-        Raises ShapeError, DTypeError if a gradient does not fit its parameter; then nothing has changed.
+        Raises ShapeError, DTypeError, DeviceError if a gradient does not fit its parameter, OutOfMemoryError if there is no room for
+        the state or a gradient; then nothing has changed.
         """
         loss = None
         if closure is not None:
@@ -120,27 +122,32 @@ class Optimizer:
         for group in self.param_groups:
             for p, name in zip(group["params"], group.get("param_names") or itertools.repeat(""), strict=False):
                 _check_gradient(p, name)
-        for index, group in enumerate(self.param_groups):
-            for buffer in self._current_buffers(index):
-                self._update(buffer, group)
+        groups = enumerate(self.param_groups)
+        buffers = [(group, buffer) for index, group in groups for buffer in self._current_buffers(index)]
+        # All that takes memory before anything is written: whoever runs out of it finds everything as it was.
+        updates = [(buffer, *update) for group, buffer in buffers for update in self._updates(buffer, group)]
+        for buffer, members, arrays, numbers in updates:
+            self.kernels[type(buffer.data)](*arrays, **numbers)
+            for i in members:
+                buffer.steps[i] += 1
+                node = buffer.parameters[i].node
+                if isinstance(node, Leaf):
+                    node.mark_changed()
         return loss
 
-    def _update(self, buffer: FlatBuffer, group: Mapping[str, Any]) -> None:
+    def _updates(
+        self, buffer: FlatBuffer, group: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[int, ...], list[Any], dict[str, Any]]]:
+        """What a step updates: which parameters of a buffer, the arrays and the numbers for the kernel."""
         by_step: dict[int, list[int]] = {}
         for i, p in enumerate(buffer.parameters):
             if p.grad is not None:
                 by_step.setdefault(buffer.steps[i], []).append(i)
         buffer.release()
-        kernel = self.kernels[type(buffer.data)]
         for step, chosen in by_step.items():
             numbers = self.numbers(group, step + 1)
-            for p, g, state in buffer.updates(chosen):
-                kernel(p, g, *state, **numbers)
-            for i in chosen:
-                buffer.steps[i] += 1
-                node = buffer.parameters[i].node
-                if isinstance(node, Leaf):
-                    node.mark_changed()
+            for members, arrays in buffer.updates(chosen):
+                yield members, arrays, numbers
 
     def _current_buffers(self, index: int) -> list[FlatBuffer]:
         """The buffers of a group; made again, with their state, if a parameter has moved or been given a new array."""
@@ -148,14 +155,15 @@ class Optimizer:
         names = self.state_names(self.param_groups[index])
         buffers = self._buffers[index]
         if not buffers or not all(buffer.intact() and tuple(buffer.state) == names for buffer in buffers):
-            state = {id(p): s for p, s in zip(params, self._states(index), strict=True)}
-            sorted_: dict[Any, list[Tensor]] = {}
-            for p in params:
-                sorted_.setdefault(buffer_key(p), []).append(p)
-            buffers = self._buffers[index] = [FlatBuffer(ps, names) for ps in sorted_.values()]
-            for buffer in buffers:
-                _fill(buffer, [state[id(p)] for p in buffer.parameters])
+            buffers = _made(params, names, self._states(index))
+            self._take(index, buffers)
         return buffers
+
+    def _take(self, index: int, buffers: list[FlatBuffer]) -> None:
+        """Let the parameters of a group stand in these buffers. Takes no memory."""
+        for buffer in buffers:
+            buffer.take_over()
+        self._buffers[index] = buffers
 
     def _states(self, index: int) -> list[dict[str, Any]]:
         """Per parameter of a group: "step" and the state arrays, in the parameter's shape; empty before the first step."""
@@ -184,7 +192,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a :meth:`state_dict`.
 
-        Raises ShapeError, DTypeError or ValueError, and changes nothing, if it is of other parameters or another optimizer.
+        Raises ShapeError, DTypeError or ValueError if it is of other parameters or another optimizer, OutOfMemoryError if there is
+        no room for it; then nothing has changed.
         """
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise ValueError("load_state_dict: expected a dict with 'state' and 'param_groups', as state_dict() returns it")
@@ -192,21 +201,18 @@ class Optimizer:
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ShapeError(f"load_state_dict: the state has groups of {sizes} parameters, and this optimizer has {own}")
-        loaded = []
+        made = []
         for mine, theirs in zip(self.param_groups, groups, strict=True):
             missing = sorted(set(self.defaults) - set(theirs))
             if missing:
                 raise ValueError(f"load_state_dict: a group of the state lacks the options {missing}")
             self.check(theirs)
-            states = [state_dict["state"].get(n, {}) for n in theirs["params"]]
             names = self.state_names(theirs)
-            loaded.append([_checked_state(p, s, names) if s else {} for p, s in zip(mine["params"], states, strict=True)])
-        for index, (theirs, states) in enumerate(zip(groups, loaded, strict=True)):
+            states = [(p, state_dict["state"].get(n, {})) for p, n in zip(mine["params"], theirs["params"], strict=True)]
+            made.append(_made(mine["params"], names, [_checked_state(p, s, names) if s else {} for p, s in states]))
+        for index, (theirs, buffers) in enumerate(zip(groups, made, strict=True)):
             self.param_groups[index].update({k: v for k, v in theirs.items() if k in self.defaults})
-            params: list[Tensor] = self.param_groups[index]["params"]
-            by_id = {id(p): s for p, s in zip(params, states, strict=True)}
-            for buffer in self._current_buffers(index):
-                _fill(buffer, [by_id[id(p)] for p in buffer.parameters])
+            self._take(index, buffers)
 
 
 def _checked_state(p: Tensor, state: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -223,6 +229,18 @@ def _checked_state(p: Tensor, state: Mapping[str, Any], names: tuple[str, ...]) 
             raise ShapeError(f"load_state_dict: {name} has shape {shape} for a parameter of shape {tuple(p.array.shape)}")
         checked[name] = to_device(asarray(value, dtype=numpy_dtype(p.array.dtype)), p.device).detach()
     return checked
+
+
+def _made(params: list[Tensor], names: tuple[str, ...], states: list[dict[str, Any]]) -> list[FlatBuffer]:
+    """Buffers for these parameters, with a copy of their values and states; the parameters stay where they are."""
+    state = {id(p): s for p, s in zip(params, states, strict=True)}
+    alike: dict[Any, list[Tensor]] = {}
+    for p in params:
+        alike.setdefault(buffer_key(p), []).append(p)
+    buffers = [FlatBuffer(ps, names) for ps in alike.values()]
+    for buffer in buffers:
+        _fill(buffer, [state[id(p)] for p in buffer.parameters])
+    return buffers
 
 
 def _fill(buffer: FlatBuffer, states: list[dict[str, Any]]) -> None:
@@ -261,8 +279,12 @@ def _check_gradient(p: Tensor, name: str) -> None:
     which = f"the gradient of {name!r}" if name else "a gradient"
     if tuple(grad.array.shape) != tuple(p.array.shape):
         raise ShapeError(f"step: {which} has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
+    if device_of(grad.array) != device_of(p.array):
+        raise DeviceError(
+            f"step: {which} is on {device_of(grad.array)} and its parameter on {device_of(p.array)}; zero_grad after moving a model"
+        )
     if array_kind(grad.array) is not array_kind(p.array) or grad.array.dtype != p.array.dtype:
         raise DTypeError(
             f"step: {which} is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
-            f"of {p.array.dtype}; zero_grad after moving a model"
+            f"of {p.array.dtype}; zero_grad after casting a model"
         )

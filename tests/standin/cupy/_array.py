@@ -23,6 +23,7 @@ def check_devices(arrays):
                 f"The device where the array resides ({device}) is different from the current device ({current}). "
                 "Peer access is unavailable between these devices."
             )
+        array._memory.read()
 
 
 def wrap(host, sources=()):
@@ -34,7 +35,7 @@ def wrap(host, sources=()):
             return source
         if np.may_share_memory(host, source._host):
             return _make(host, source._memory, source)
-    return _make(host, memory.Memory(host, memory.current_pool()), None)
+    return _make(host, memory.alloc(host.nbytes).mem.adopt(host), None)
 
 
 def _make(host, mem, base):
@@ -181,18 +182,27 @@ class ndarray:
 
     def _read(self, what):
         standin.count_read(what)
+        self._memory.host_read()
         return self._host
 
     def get(self, stream=None, order="C", out=None, blocking=True):
-        """A NumPy copy."""
-        host = self._read("get")
+        """A NumPy copy. One that is not waited for arrives with the next wait, whichever that is."""
+        if blocking:
+            host = self._read("get")
+        else:
+            self._memory.read()
+            host = self._host.copy()
         if out is None:
-            return host.copy(order)
+            out = np.empty(self.shape, self.dtype, order)
         if out.shape != self.shape:
             raise ValueError(f"Shape mismatch. Expected shape: {self.shape}, actual shape: {out.shape}")
         if out.dtype != self.dtype:
             raise TypeError(f"{out.dtype} array cannot be obtained from {self.dtype} array")  # core.pyx, get
-        out[...] = host
+        if blocking:
+            out[...] = host
+        else:
+            out.fill(np.iinfo(out.dtype).max if out.dtype.kind in "iu" else np.nan)
+            standin.arriving.append((out, host))
         return out
 
     def set(self, arr, stream=None):
@@ -206,6 +216,7 @@ class ndarray:
         if not self.flags.forc:
             raise RuntimeError("Cannot set to non-contiguous array")
         standin.count_upload()
+        self._memory.write()
         self._host[...] = arr
 
     def item(self):

@@ -21,6 +21,8 @@ GIVES_ARRAY = frozenset("allclose array_equal array_equiv count_nonzero".split()
 TAKES_NUMPY = frozenset("can_cast iscomplexobj isrealobj isscalar ndim result_type shape size take".split())
 # CuPy has them as methods too, but the function does more than call the method.
 NOT_METHODS = frozenset("choose compress conj conjugate imag real round searchsorted".split())
+# Stable whatever is asked (_sorting/sort.py; cupy_thrust.cu calls stable_sort).
+STABLE = frozenset(("argsort", "sort"))
 # NumPy warns about empty input or all-NaN slices; CuPy never warns about values.
 WARNS = (
     "mean",
@@ -88,6 +90,8 @@ def function(name, target):
         host_args = unwrap(args, arrays, name in TAKES_NUMPY)
         host_kwargs = {key: unwrap(value, arrays) for key, value in kwargs.items()}
         check_devices(arrays)
+        if name in STABLE and len(host_args) < 3:
+            host_kwargs["kind"] = "stable"
         if name in READS:
             standin.count_read(name)
         with np.errstate(all="ignore"):

@@ -23,11 +23,15 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
             host = np.asfortranarray(host)
         standin.count_upload()
         result = wrap(host)
+        if blocking:
+            standin.count_wait()
     return result.reshape((1,) * (ndmin - result.ndim) + result.shape) if ndmin > result.ndim else result
 
 
 def _from_cupy(source, dtype, copy, order):
     if source._memory.device_id != runtime.getDevice():
+        if order != "C" and not source.flags.forc:
+            raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")  # core.pyx, copy
         return source.copy().astype(dtype, copy=False)  # to the current device
     laid_out = order in ("K", "A") or (source.flags.c_contiguous if order == "C" else source.flags.f_contiguous)
     if not copy and dtype == source.dtype and laid_out:

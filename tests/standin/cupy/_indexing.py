@@ -78,6 +78,7 @@ def set_(array, index, value):
     if not advanced:
         fill(array, array._host[host_index], value)
         return
+    array._memory.write()
     with np.errstate(all="ignore"):
         array._host[host_index] = _value(array, value)
 
@@ -103,6 +104,7 @@ def fill(array, target, value):
         host = np.asarray(value, dtype=array.dtype)
         if host.shape != ():
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")  # core.pyx, fill
+    array._memory.write()
     with np.errstate(all="ignore"):
         np.copyto(target, host, casting="unsafe")
 
@@ -128,5 +130,6 @@ def scatter(array, index, value, operation):
     masked = any(isinstance(i, np.ndarray) and i.dtype == bool for i in host_index)
     if advanced and not masked and array.dtype.name not in supported.split():
         raise TypeError(f"cupy.{operation}.at only supports {supported.replace(' ', ', ')} as data type")
+    array._memory.write()
     with np.errstate(all="ignore"):
         getattr(np, operation).at(array._host, host_index, _value(array, value))

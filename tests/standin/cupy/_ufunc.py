@@ -48,6 +48,9 @@ class ufunc:
             options["dtype"] = np.dtype(dtype)
         if outs:
             options["out"] = tuple(None if x is None else x._host for x in outs)
+            for x in outs:
+                if x is not None:
+                    x._memory.write()
         with np.errstate(all="ignore"):  # the GPU gives inf and nan in silence
             results = self._target(*map(host, inputs), **options)
         if self.nout == 1:

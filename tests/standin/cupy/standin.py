@@ -17,7 +17,11 @@ kernel_launches = 0
 waits = 0
 reads = []
 
+lagging = False  # whether events are done only once the host has waited for them; else at once
 device_count = 2
+driver_version = 12090
+arriving = []  # what the host will see when it has waited: (array, its elements)
+pinned = {}  # id of each pinned allocation: its address and size
 memory_per_device = 16 << 30
 
 
@@ -44,20 +48,31 @@ def count_wait():
     """A stream, an event or a device was synchronized by name."""
     global waits
     waits += 1
+    while arriving:
+        array, elements = arriving.pop(0)
+        array[...] = elements
 
 
 def reset():
-    """All counters to zero, two devices again."""
-    global host_reads, uploads, kernel_launches, waits
+    """All counters to zero, two devices and a new driver again, no lag."""
+    global host_reads, uploads, kernel_launches, waits, lagging
+    lagging = False
     host_reads = uploads = kernel_launches = waits = 0
     reads.clear()
     set_device_count(2)
+    set_driver_version(12090)
 
 
 def set_device_count(count):
     """How many pretend GPUs there are; 0 emulates a machine without one. Arrays that exist stay usable."""
     global device_count
     device_count = count
+
+
+def set_driver_version(version):
+    """The CUDA version that the pretend driver supports: 11040 is older than the pretend runtime's 12090, 0 stands for no driver."""
+    global driver_version
+    driver_version = version
 
 
 @contextlib.contextmanager

@@ -52,6 +52,17 @@ class Function:
             *[ctypes.c_void_p] * 4, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_ulonglong,
         )  # fmt: skip
         self.max_dynamic_shared = SHARED_BY_DEFAULT
+        found = re.search(rf"__global__[^;{{}}]*\b{re.escape(name)}\s*\(([^()]*)\)", compiler.COMMENT.sub("", module.code))
+        pointers = [p for p in found[1].split(",") if "*" in p] if found else []
+        self._writes = ["const" not in p.partition("*")[0] for p in pointers]  # by pointer, in the order of the parameters
+
+    def _use(self, arrays):
+        """Note what is read and what may be written: what no pointer to const points to, where the source tells."""
+        check_devices(arrays)
+        if len(arrays) == len(self._writes):
+            for array, writes in zip(arrays, self._writes):
+                if writes:
+                    array._memory.write()
 
     def __call__(self, grid, block, args, shared_mem=0, stream=None, enable_cooperative_groups=False):
         """`grid` and `block` are tuples of one to three numbers; `args` is a tuple."""
@@ -65,7 +76,7 @@ class Function:
                 f"CUDA_ERROR_INVALID_VALUE: {shared_mem} bytes of dynamic shared memory for {self.name!r}, where "
                 f"{self.max_dynamic_shared} are allowed; set max_dynamic_shared_size_bytes of the kernel"
             )
-        check_devices([a for a in args if isinstance(a, ndarray)])
+        self._use([a for a in args if isinstance(a, ndarray)])
         standin.count_launch()
         values = [_value(a) for a in args]
         pointers = (ctypes.c_void_p * len(values))(*[v.ctypes.data for v, _ in values])

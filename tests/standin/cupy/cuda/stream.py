@@ -1,4 +1,4 @@
-"""Streams and events: everything here runs at once, so they order nothing and only keep CuPy's rules and counts."""
+"""Streams and events: everything here runs at once, but `order.py` keeps what would be ordered on a GPU, and what would not."""
 
 import itertools
 import threading
@@ -6,15 +6,15 @@ import time
 import warnings
 
 from cupy import standin
-from cupy.cuda import runtime
+from cupy.cuda import order, runtime
 
 _current = threading.local()  # {device: stream} of a thread
 _handles = itertools.count(1000)
 
 
 def get_current_stream(device_id=-1):
-    """The current stream of the current device in this thread."""
-    device = runtime.getDevice()
+    """The current stream of a device in this thread; by default, of the current device."""
+    device = runtime.getDevice() if device_id == -1 else device_id
     return vars(_current).setdefault("streams", {}).get(device, Stream.null)
 
 
@@ -55,21 +55,29 @@ class _BaseStream:
 
     @property
     def done(self):
-        """Always: work is done at once."""
-        return True
+        """Whether all work on the stream is done."""
+        return order.done(order.state(self))
+
+    @property
+    def launched(self):
+        """How much was launched on the stream; real streams do not tell."""
+        return order.launched(self)
 
     def synchronize(self):
         """Wait for the stream."""
         standin.count_wait()
+        order.host_waited(order.state(self))
 
     def record(self, event=None):
         """Record an event, a new one by default."""
         event = Event() if event is None else event
         event.time = time.perf_counter()
+        event.seen = dict(order.state(self))
         return event
 
     def wait_event(self, event):
         """Later work of this stream waits for the event."""
+        order.wait(self, event)
 
     def launch_host_func(self, callback, arg):
         """Call a function once the work queued so far is done: now."""
@@ -94,6 +102,8 @@ class Stream(_BaseStream):
             super().__init__(0 if null else 2, -1)
         else:
             super().__init__(next(_handles), runtime.getDevice())
+            if not non_blocking:
+                order.blocks(self)
 
     @classmethod
     def from_external(cls, obj):
@@ -126,11 +136,12 @@ class Event:
         """Needs a device, like the real one."""
         runtime.getDevice()
         self.time = None
+        self.seen = {}
 
     @property
     def done(self):
-        """Whether the work before the event is done: always."""
-        return True
+        """Whether the work before the event is done."""
+        return order.done(self.seen)
 
     def record(self, stream=None):
         """Record the event in a stream, the current one by default."""
@@ -139,6 +150,7 @@ class Event:
     def synchronize(self):
         """Wait for the event."""
         standin.count_wait()
+        order.host_waited(self.seen)
 
 
 def get_elapsed_time(start_event, end_event):
