@@ -1,19 +1,21 @@
-"""What an op does besides computing: record, look for nan, which dtype and device to create with.
+"""What an op does besides computing: record, look for nan, give the same bits in every run, which dtype and device to create with.
 
 All of it lives in context variables, so threads and async tasks do not disturb each other.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from gpugrad.errors import DTypeError
+from gpugrad.errors import DeterminismError, DTypeError
 
 F = TypeVar("F", bound=Callable[..., Any])
+_log = logging.getLogger("gpugrad")
 
 RECORD = 1
 DEBUG = 2
@@ -162,6 +164,59 @@ class Default:
 
     def pop(self, token: Token[Any]) -> None:
         self._variable.reset(token)
+
+
+_deterministic = Default("gpugrad_deterministic", (False, False))  # whether, and whether to warn only
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Whether ops must give the same bits in every run on the same machine; off at first, as it costs time.
+
+    On the CPU they always do. On a GPU the gradient of indexing with integer arrays (``take``, ``x[indices]``, ``embedding``) adds
+    atomically, in an order that changes from run to run; with `mode` it sorts the indices first. Where a GPU has no deterministic
+    way, the op raises DeterminismError, or with `warn_only` the logger "gpugrad" warns.
+    """
+    _deterministic.set_everywhere((bool(mode), bool(warn_only)))
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether :func:`use_deterministic_algorithms` is on."""
+    return bool(_deterministic.get()[0])
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether :func:`use_deterministic_algorithms` is on and only warns."""
+    return all(_deterministic.get())
+
+
+def refuse_nondeterministic(op: str) -> None:
+    """Raise DeterminismError, or warn, if deterministic algorithms are asked for: before `op` computes in another way."""
+    if not are_deterministic_algorithms_enabled():
+        return
+    message = f"{op}: there is no deterministic way to compute it here, and use_deterministic_algorithms(True) asks for one"
+    if not is_deterministic_algorithms_warn_only_enabled():
+        raise DeterminismError(f"{message}; with warn_only=True it is computed all the same")
+    _log.warning("gpugrad: %s", message)
+
+
+_float32_matmul_precision = Default("gpugrad_float32_matmul_precision", "highest")
+
+
+def get_float32_matmul_precision() -> str:
+    """How exact products of float32 matrices are on CUDA GPUs: "highest" or "high"."""
+    return str(_float32_matmul_precision.get())
+
+
+def set_float32_matmul_precision(precision: str, /) -> None:
+    """How exact products of float32 and complex64 matrices are on CUDA GPUs, from here on and in new threads.
+
+    "highest", as at the start: all 24 bits of the operands. "high": tensor cores round them to TF32, 11 bits, which is several times as
+    fast; sums remain in float32. On the CPU it changes nothing. Raises ValueError for anything else.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
+    """
+    if precision not in ("highest", "high"):
+        raise ValueError(f"set_float32_matmul_precision: got {precision!r}, expected 'highest' or 'high'")
+    _float32_matmul_precision.set_everywhere(precision)
 
 
 random_states: ContextVar[Iterator[Any] | None] = ContextVar("gpugrad_random_states", default=None)

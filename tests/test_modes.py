@@ -10,7 +10,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import modes
-from gpugrad.errors import DTypeError
+from gpugrad.errors import DeterminismError, DTypeError
 
 
 @pytest.fixture
@@ -274,3 +274,35 @@ def test_what_cannot_be_decorated(mode):
     with pytest.raises(DTypeError, match=f"{mode.__name__}: got bool, expected a function to decorate, or nothing"):
         mode(False)
     assert gg.is_grad_enabled()
+
+
+def test_deterministic_algorithms_are_asked_for_in_every_thread(caplog):
+    assert not gg.are_deterministic_algorithms_enabled()
+    modes.refuse_nondeterministic("sum")
+    try:
+        gg.use_deterministic_algorithms(True)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(gg.are_deterministic_algorithms_enabled).result()
+        with pytest.raises(DeterminismError, match="^sum: there is no deterministic way to compute it here"):
+            modes.refuse_nondeterministic("sum")
+        assert not gg.is_deterministic_algorithms_warn_only_enabled() and not caplog.records
+        gg.use_deterministic_algorithms(True, warn_only=True)
+        modes.refuse_nondeterministic("sum")
+        assert gg.is_deterministic_algorithms_warn_only_enabled()
+        assert [r.getMessage().partition(":")[0] for r in caplog.records] == ["gpugrad"]
+    finally:
+        gg.use_deterministic_algorithms(False, warn_only=True)
+    assert not gg.are_deterministic_algorithms_enabled() and not gg.is_deterministic_algorithms_warn_only_enabled()
+
+
+def test_the_precision_of_float32_products_is_the_same_in_every_thread():
+    assert gg.get_float32_matmul_precision() == "highest"
+    try:
+        gg.set_float32_matmul_precision("high")
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(gg.get_float32_matmul_precision).result() == "high"
+        with pytest.raises(ValueError, match="^set_float32_matmul_precision: got 'medium', expected 'highest' or 'high'$"):
+            gg.set_float32_matmul_precision("medium")
+        assert gg.get_float32_matmul_precision() == "high"
+    finally:
+        gg.set_float32_matmul_precision("highest")

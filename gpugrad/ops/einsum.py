@@ -140,18 +140,17 @@ def _contract(x: Any, x_labels: str, y: Any, y_labels: str, rest: set[str], size
     right = [c for c in y_labels if c not in x_labels]
     labels = "".join(batch + left + right)
 
-    def count(names: list[str]) -> int:
-        return math.prod(sizes[c] for c in names)
+    def arranged(z: Any, z_labels: str, order: list[str], shape: list[int]) -> Any:
+        return reshape(permute_dims(z, tuple(z_labels.index(c) for c in order)), (*head, *shape))
 
-    def arranged(z: Any, z_labels: str, order: list[str], shape: tuple[int, ...]) -> Any:
-        return reshape(permute_dims(z, tuple(z_labels.index(c) for c in order)), shape)
+    def size(names: list[str]) -> list[int]:
+        return [sizes[c] for c in names]
 
-    full = tuple(sizes[c] for c in labels)
-    head = (count(batch),) if batch else ()
+    # The axes of the batch stay apart, and those of a group keep the order they have in x: reshapes are views where that is possible.
+    head, full = size(batch), tuple(sizes[c] for c in labels)
     if not inner:  # an outer or elementwise product: no sum, so no matrix product
-        a = arranged(x, x_labels, batch + left, (*head, count(left), 1))
-        b = arranged(y, y_labels, batch + right, (*head, 1, count(right)))
-        return reshape(multiply(a, b), full), labels
-    a = arranged(x, x_labels, batch + left + inner, (*head, count(left), count(inner)))
-    b = arranged(y, y_labels, batch + inner + right, (*head, count(inner), count(right)))
+        a = arranged(x, x_labels, batch + left, size(left) + [1] * len(right))
+        return reshape(multiply(a, arranged(y, y_labels, batch + right, [1] * len(left) + size(right))), full), labels
+    n, k, m = math.prod(size(left)), math.prod(size(inner)), math.prod(size(right))
+    a, b = arranged(x, x_labels, batch + left + inner, [n, k]), arranged(y, y_labels, batch + inner + right, [k, m])
     return reshape(matmul(a, b), full), labels
