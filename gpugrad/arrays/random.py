@@ -13,7 +13,7 @@ Three layers, each built on the one before:
 3. :class:`Generator` holds a seed and an offset and hands out consecutive blocks.
 
 ``uniform``, ``integers``, ``permutation`` and ``bernoulli`` give identical results on every backend: they use only exact and
-correctly rounded operations, each a separate kernel, so that none can be fused into a multiply-add. ``normal`` goes through
+correctly rounded operations, and none may be fused into a multiply-add. ``normal`` goes through
 log, cos and sin, whose last bits differ between NumPy's and CUDA's (and between two processors').
 
 The words are split into 32-bit halves in memory order, the low half first: every CUDA host is little-endian. A big-endian CPU
@@ -24,14 +24,14 @@ Values out of range raise ValueError (ShapeError for shapes and counts), wrong t
 
 import functools
 import hashlib
-import importlib.resources
+import importlib
 import math
 import operator
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,24 +97,26 @@ def _key(seed: int) -> int:
 def _cuda_bits(key: int, offset: int, count: int, index: int) -> Array:
     """:func:`bits` on CUDA device ``index``, on its current stream."""
     with on(Device("cuda", index)):
-        out = import_cupy().empty(count, dtype=np.uint64)
-        if count == 0:  # CUDA refuses an empty grid
-            return out
-        # NumPy counts up before it encrypts: block 0 has counter 1. Done here, the kernel just adds the block's number.
-        counter = (offset + 1) % _COUNTERS
-        limbs = [key, key >> 64, counter, counter >> 64, counter >> 128, counter >> 192]
-        threads = 256
-        # The cap is far above what any GPU runs at once; each thread walks on by the size of the grid.
-        grid = min(-(-count // (4 * threads)), 1 << 16)
-        _cuda_kernel("philox_bits")((grid,), (threads,), (out, np.uint64(count), *(np.uint64(limb % _WORD) for limb in limbs)))
-        return out
+        return _cuda_kernels().bits(key, offset, count)
 
 
-@functools.cache
-def _cuda_kernel(name: str) -> Any:
-    """A kernel of philox.cu. CuPy compiles it on the first launch on each device and keeps it, on disk too."""
-    source = importlib.resources.files(__package__).joinpath("cuda", "philox.cu").read_text(encoding="utf-8")
-    return import_cupy().RawModule(code=source).get_function(name)
+def _cuda_kernels() -> Any:
+    """The kernels for CuPy arrays, which import CuPy: that is slow, and most machines lack it."""
+    return importlib.import_module("gpugrad.arrays.cuda.philox")
+
+
+class _CudaWords(NamedTuple):
+    """Words on the current CUDA device, not made as yet: a kernel turns them into samples without storing them."""
+
+    key: int
+    offset: int
+    words: int
+
+    def samples(self, count: int, make: Callable[[Array], Array], kernel: str | None, arguments: tuple[Any, ...]) -> Array:
+        """``count`` samples, in one pass from a kernel of that name where it compiles; else by ``make``, from stored words."""
+        kernels = _cuda_kernels()
+        found = NotImplemented if kernel is None else getattr(kernels, kernel)(self.key, self.offset, count, *arguments)
+        return make(kernels.bits(*self))[:count] if found is NotImplemented else found
 
 
 def _device_index(device: str | int | None) -> int | None:
@@ -172,7 +174,7 @@ def below(state: Array, shape: Sequence[int], threshold: float, width: int) -> A
     if isinstance(state, np.ndarray):
         return _collect(np, functools.partial(_cpu_words, state), words, count, make).reshape(shape)
     with state.device:
-        return make(_cuda_words(state, words))[:count].reshape(shape)
+        return _cuda_kernels().below_at(state, count, width, limit).reshape(shape)
 
 
 def _cpu_words(state: Array, count: int) -> Iterator[Array]:
@@ -182,16 +184,6 @@ def _cpu_words(state: Array, count: int) -> Iterator[Array]:
         yield philox.random_raw(_PIECE)
         count -= _PIECE
     yield philox.random_raw(count)
-
-
-def _cuda_words(state: Array, count: int) -> Array:
-    """``count`` words from a state on, on the current device, which the state is on. Nothing waits for the GPU."""
-    out = import_cupy().empty(count, dtype=np.uint64)
-    if count:
-        threads = 256
-        grid = min(-(-count // (4 * threads)), 1 << 16)
-        _cuda_kernel("philox_words")((grid,), (threads,), (out, np.uint64(count), state))
-    return out
 
 
 # ----------------------------------------------------------------------------------------------------------- distributions
@@ -242,7 +234,8 @@ def uniform(
         return samples if below is None else xp.minimum(samples, below, out=samples)
 
     count = math.prod(shape)
-    return _collect(xp, draw, count if work is np.float64 else -(-count // 2), count, make).reshape(shape)
+    kernel = "uniform", (dtype, start, span, work(np.inf if below is None else below))
+    return _collect(xp, draw, count if work is np.float64 else -(-count // 2), count, make, *kernel).reshape(shape)
 
 
 _UNIT_BITS: dict[Any, int] = {np.float32: 24, np.float64: 53}
@@ -262,10 +255,23 @@ def _unit(words: Array, work: type) -> Array:
     return samples
 
 
-def _collect(xp: ModuleType, draw: Draw, words: int, count: int, make: Callable[[Array], Array]) -> Array:
-    """The first ``count`` of the samples that ``make`` gives for ``words`` words, one-dimensional."""
+def _collect(
+    xp: ModuleType,
+    draw: Draw,
+    words: int,
+    count: int,
+    make: Callable[[Array], Array],
+    kernel: str | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Array:
+    """The first ``count`` of the samples that ``make`` gives for ``words`` words, one-dimensional.
+
+    On a GPU a function ``kernel`` of ``cuda/philox.py`` may make the same samples, given ``arguments``.
+    """
     samples, end = None, 0
     for piece in draw(words):
+        if isinstance(piece, _CudaWords):
+            return piece.samples(count, make, kernel, arguments)
         made = make(piece)
         if samples is None:
             if made.size >= count:
@@ -332,7 +338,8 @@ def normal(
 
     count = math.prod(shape)
     pairs = -(-count // 2)
-    return _collect(xp, draw, 2 * pairs if work is np.float64 else pairs, count, make).reshape(shape)
+    kernel = "normal", (dtype, work(mean), work(std), work(scale), work(2 * math.pi * scale))
+    return _collect(xp, draw, 2 * pairs if work is np.float64 else pairs, count, make, *kernel).reshape(shape)
 
 
 def integers(xp: ModuleType, draw: Draw, shape: int | Sequence[int], low: int, high: int, dtype: Any = np.int64) -> Array:
@@ -451,10 +458,11 @@ def bernoulli(xp: ModuleType, draw: Draw, shape: int | Sequence[int], p: float) 
     count = math.prod(shape)
     if min(p, 1 - p) >= 2**-12:
         half = np.uint32(round(p * 2**32))
-        samples = _collect(xp, draw, -(-count // 2), count, lambda words: words.view(np.uint32) < half)
+        make: Callable[[Array], Array] = lambda words: words.view(np.uint32) < half
+        samples = _collect(xp, draw, -(-count // 2), count, make, "below", (32, half))
     elif p < 1:
         whole = np.uint64(round(p * 2**64))
-        samples = _collect(xp, draw, count, count, lambda words: words < whole)
+        samples = _collect(xp, draw, count, count, lambda words: words < whole, "below", (64, whole))
     else:  # 2**64 is no 64-bit integer
         samples = _collect(xp, draw, count, count, lambda words: xp.ones(words.shape, dtype=bool))
     return samples.reshape(shape)
@@ -522,7 +530,9 @@ class Generator:
     def bits(self, count: int, device: str | int | None = None) -> Array:
         """The next ``count`` words; see :func:`bits`."""
         count = _count(count, "count")
-        return next(self._draw(_device_index(device), count, piece=count))
+        index = _device_index(device)
+        words = next(self._draw(index, count, piece=count))
+        return words if index is None else _cuda_bits(words.key, words.offset, count, index)
 
     def take(self, words: int) -> Array:
         """The state from which the next ``words`` words come, which are taken to be drawn; see :func:`state`."""
@@ -533,7 +543,7 @@ class Generator:
         return state(seed, start)
 
     def _draw(self, index: int | None, count: int, piece: int = _PIECE) -> Iterator[Array]:
-        """The next ``count`` words: on the CPU in arrays of ``piece`` words, the last one shorter, on a GPU in one array."""
+        """The next ``count`` words: on the CPU in arrays of ``piece`` words, the last one shorter; on a GPU none is made as yet."""
         blocks = -(-count // 4)
         with self._lock:
             seed, start = self._seed, self._offset
@@ -543,7 +553,7 @@ class Generator:
                 # Taken away while in use: another thread that comes meanwhile makes its own.
                 engine, self._engine = self._engine, None
         if index is not None:
-            yield bits(seed, start, count, index)
+            yield _CudaWords(_key(seed), start, count)
             return
         philox = engine[0] if engine is not None and engine[1] == start else np.random.Philox(key=_key(seed), counter=start)
         while count > piece:

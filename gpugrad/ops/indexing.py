@@ -33,7 +33,7 @@ def raw_key(key: Any) -> Any:
 def _is_basic(key: Any) -> bool:
     """Whether the index selects every element at most once: ints, slices, None, Ellipsis and boolean masks."""
     parts = key if isinstance(key, tuple) else (key,)
-    return all(not hasattr(part, "shape") or numpy_dtype(part.dtype).kind == "b" for part in parts)
+    return all(not hasattr(part, "shape") or part.shape == () or numpy_dtype(part.dtype).kind == "b" for part in parts)
 
 
 def _spelled_out(key: Any) -> Any:
@@ -109,7 +109,8 @@ def _put(x: Any, value: Any, /, key: Any) -> Any:
 def put(x: A, value: Any, /, key: Any) -> A:
     """A copy of x in which ``x[key]`` is `value`, which broadcasts: ``x[key] = value`` as a function.
 
-    Where `key` names an element twice, NumPy stores the last value, a GPU any of them. Its gradient goes to the one stored.
+    Where `key` names an element twice, NumPy stores the last value, a GPU any of them, unless ``use_deterministic_algorithms(True)``.
+    Its gradient goes to the one stored.
     Raises IndexingError for an index out of range, ShapeError if `value` does not broadcast, DTypeError if it is complex and x
     is real.
     """
@@ -123,7 +124,7 @@ def scatter_add(values: Any, /, key: Any, shape: tuple[int, ...], unique: bool) 
     """Zeros of `shape` with ``values[i]`` added at ``key[i]``: the transpose of indexing. `unique` says that no index repeats.
 
     This definition is for any array of the standard, which has no scatter: it multiplies by a one-hot matrix. NumPy and CuPy
-    have kernels.
+    have kernels. On a GPU the order of additions differs from run to run, unless ``use_deterministic_algorithms(True)``.
     """
     xp = array_namespace(values)
     size = math.prod(shape)
