@@ -165,6 +165,15 @@ def _bernoulli_mask(x: Any, state: Any, threshold: Any, width: int, /) -> Any:
     return elementwise("less", symbol_of(node), astype(threshold, dtype))
 
 
+def _without_kernel(name: str) -> Callable[..., Any]:
+    """In place of an op whose definition writes into arrays of its own, which no graph can hold."""
+
+    def refuse(*operands: Any, **options: Any) -> Any:
+        raise UntraceableError(f"{name} has no kernel")
+
+    return refuse
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -180,4 +189,4 @@ Symbol.__gpugrad_kernels__ = {name: FUNCTIONS[name] for name in (*UNARY, *BINARY
     "where": where, "clip": lambda x, low, high, /: clip(x, low, high), "getitem": lambda x, /, key: getitem(x, key), "put": _put,
     "scatter_add": scatter_add, "owned": lambda x, alone, /: x, "astype_like": _astype_like,
     "random_state": _random_state, "bernoulli_mask": _bernoulli_mask,
-}  # fmt: skip
+} | {name: _without_kernel(name) for name in ("im2col", "col2im", "max_pool_indices", "pool_take", "pool_put")}  # fmt: skip

@@ -59,7 +59,7 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
     return out
 
 
-def check_input(x: Any, name: str) -> None:
+def check_input(x: Any, name: str, what: str = "input") -> None:
     """Raise DTypeError for lists and whatever else is no array."""
     if not hasattr(x, "shape"):
-        raise DTypeError(f"{name}: the input is {type(x).__name__}, expected a Tensor or an array; convert it with gg.asarray")
+        raise DTypeError(f"{name}: the {what} is {type(x).__name__}, expected a Tensor or an array; convert it with gg.asarray")

@@ -8,9 +8,16 @@ from gpugrad.arrays.dtypes import float32, is_inexact, numpy_dtype
 from gpugrad.ops.dtypes import astype
 
 
+def wide_dtype(dtype: Any) -> Any:
+    """The dtype to compute in: float32 instead of a floating one of 16 bits; any other as it is."""
+    return float32 if is_inexact(dtype) and numpy_dtype(dtype).itemsize == 2 else dtype
+
+
 def wide(x: Any) -> Any:
-    """x in a dtype to compute in: float32 instead of a floating one of 16 bits; any other x as it is."""
-    return astype(x, float32) if is_inexact(x.dtype) and numpy_dtype(x.dtype).itemsize == 2 else x
+    """x in the dtype to compute in; x itself if that is its own."""
+    dtype = x.dtype
+    target = wide_dtype(dtype)
+    return x if target is dtype else astype(x, target)
 
 
 def narrow(out: Any, like: Any) -> Any:
