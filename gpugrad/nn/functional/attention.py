@@ -1,0 +1,285 @@
+"""scaled_dot_product_attention: an op whose backward pass computes the gradients of query, key and value together.
+
+What the backward pass needs of the probabilities, which are L times S numbers for each head, is computed again from query and
+key and from the logarithms of the rows' sums: that is one product more, and memory that grows with L in place of L times S.
+Kernels for an array type may take the place of both definitions (``arrays/cuda/cudnn_attention.py`` for CuPy). For derivatives
+of higher order the definitions run on Tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import numpy
+
+from gpugrad import random
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.explain import explain
+from gpugrad.arrays.kernels import Kernels
+from gpugrad.debug import caller, examine
+from gpugrad.derived import derived
+from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.families import A, composite
+from gpugrad.modes import DEBUG, flags, is_grad_enabled
+from gpugrad.nn.functional.dropout import _dropout, check_probability
+from gpugrad.nn.functional.linear import check_input
+from gpugrad.nn.functional.precision import narrow, wide
+from gpugrad.nn.functional.softmax import floating
+from gpugrad.ops.contraction import matmul
+from gpugrad.ops.creation import raw_full
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import exp, log, where
+from gpugrad.ops.random_bits import bernoulli_threshold, random_state
+from gpugrad.ops.reduction import max, sum
+from gpugrad.ops.shape import broadcast_to, matrix_transpose, reshape, tril
+from gpugrad.tape import Joint, Node, Tensor, raw
+
+_NAME = "scaled_dot_product_attention"
+
+
+class Dropout(NamedTuple):
+    """Which probabilities are kept: what ``functional.dropout`` computes a mask from, here and in the backward pass again."""
+
+    state: Any
+    threshold: float
+    width: int
+    scale: float
+
+
+def _attention(
+    query: Any, key: Any, value: Any, mask: Any, /, *, scale: float, causal: bool, dropout: Dropout | None
+) -> tuple[Any, Any]:
+    """The result, and the logarithms of the sums of exponentials of the rows of scores, (..., L, 1) in the dtype computed in.
+
+    A row of scores without a finite one, all masked, has the result 0 and the logarithm 0, so that ``exp(scores - logarithm)`` is
+    the probability everywhere.
+    """
+    probabilities, logsumexp = _softmax_rows(*_scores(query, key, mask, scale, causal))
+    groups = _groups(query, value)
+    out = _unfold(matmul(_fold(_dropped(probabilities, dropout), groups), wide(value)), groups)
+    return narrow(out, query), logsumexp
+
+
+def _attention_gradient(
+    g: Any, query: Any, key: Any, value: Any, mask: Any, out: Any, logsumexp: Any, /,
+    *, scale: float, causal: bool, dropout: Dropout | None, wanted: tuple[bool, bool, bool, bool],
+) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    """The gradients of query, key, value and mask, each None unless `wanted`; `out` and `logsumexp` are those of attention."""
+    g, q, k, v = wide(g), wide(query), wide(key), wide(value)
+    of_key, of_value = _groups(query, key), _groups(query, value)
+    probabilities = _exponentials(*_scores(query, key, mask, scale, causal), logsumexp)
+    weights = _dropped(probabilities, dropout)
+    dq = dk = dv = ds = None
+    if wanted[2]:
+        dv = narrow(matmul(matrix_transpose(_fold(weights, of_value)), _fold(g, of_value)), value)
+    if wanted[0] or wanted[1] or wanted[3]:
+        dp = _unfold(matmul(_fold(g, of_value), matrix_transpose(v)), of_value)
+        row = sum(g * wide(out), axis=-1, keepdims=True)  # that of weights * dp, over fewer numbers
+        ds = _score_gradient(probabilities, None if dropout is None else weights, dp, row)
+    if wanted[0]:
+        dq = narrow(_unfold(matmul(_fold(ds, of_key), k), of_key) * scale, query)
+    if wanted[1]:
+        dk = narrow(matmul(matrix_transpose(_fold(ds, of_key)), _fold(q * scale, of_key)), key)
+    return dq, dk, dv, ds if wanted[3] else None
+
+
+def _scores(query: Any, key: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
+    """query @ key^T * scale, and the mask to apply."""
+    groups = _groups(query, key)
+    scores = _unfold(matmul(_fold(wide(query) * scale, groups), matrix_transpose(wide(key))), groups)
+    if causal:
+        mask = tril(raw_full(raw(scores), tuple(scores.shape[-2:]), True, numpy.dtype(bool)))
+    return scores, mask
+
+
+# What happens to each row of scores, as one kernel each.
+
+
+@derived
+def _softmax_rows(scores: Any, mask: Any) -> tuple[Any, Any]:
+    scores = _masked(scores, mask)
+    peak = (max if scores.shape[-1] else sum)(scores, axis=-1, keepdims=True)  # without a key 0, as a sum of nothing is
+    peak = where(peak == -math.inf, 0, peak)
+    exponentials = exp(scores - peak)
+    total = sum(exponentials, axis=-1, keepdims=True)
+    total = where(total == 0, 1, total)
+    return exponentials * (1 / total), peak + log(total)
+
+
+@derived
+def _exponentials(scores: Any, mask: Any, logsumexp: Any) -> Any:
+    return exp(_masked(scores, mask) - logsumexp)
+
+
+@derived
+def _score_gradient(probabilities: Any, weights: Any, dp: Any, row: Any) -> Any:
+    return probabilities * (dp - row) if weights is None else weights * dp - probabilities * row
+
+
+def _masked(scores: Any, mask: Any) -> Any:
+    if mask is None:
+        return scores
+    if numpy_dtype(mask.dtype).kind == "b":
+        return where(mask, scores, -math.inf)
+    return scores + astype(mask, scores.dtype, copy=False)
+
+
+def _dropped(x: Any, dropout: Dropout | None) -> Any:
+    return x if dropout is None else _dropout(x, *dropout)
+
+
+# Several heads of the query may share a head of the key: their rows then are more rows of one product, and nothing is repeated.
+
+
+def _groups(query: Any, x: Any) -> int:
+    """How many heads of the query share a head of x."""
+    if len(query.shape) < 3 or len(x.shape) < 3:
+        return 1
+    heads, shared = query.shape[-3], x.shape[-3]
+    return heads // shared if 0 < shared < heads else 1
+
+
+def _fold(x: Any, groups: int) -> Any:
+    """(..., heads, L, n) -> (..., heads / groups, groups * L, n)."""
+    if groups == 1:
+        return x
+    *lead, heads, rows, columns = x.shape
+    return reshape(x, (*lead, heads // groups, groups * rows, columns))
+
+
+def _unfold(x: Any, groups: int) -> Any:
+    """The inverse of :func:`_fold`."""
+    if groups == 1:
+        return x
+    *lead, heads, rows, columns = x.shape
+    return reshape(x, (*lead, heads * groups, rows // groups, columns))
+
+
+_FORWARD = Kernels("attention", _attention, standard=False)
+_BACKWARD = Kernels("attention_gradient", _attention_gradient, standard=False)
+
+
+@composite
+def scaled_dot_product_attention(
+    query: A, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+    scale: float | None = None, enable_gqa: bool = False,
+) -> A:  # fmt: skip
+    """softmax(query @ key^T * scale + mask) @ value; `scale` None is 1 / sqrt(E).
+
+    Shapes: query (..., L, E), key (..., S, E), value (..., S, Ev), result (..., L, Ev); the leading axes broadcast. With
+    `enable_gqa` the third axis from the right counts heads, and key and value may have fewer than query, by a whole factor: head h
+    of the query sees head h // factor of theirs.
+    `attn_mask` broadcasts to (..., L, S): a boolean one is True where a key takes part, another is added to the scores and has a
+    gradient. `is_causal` lets query i see the keys 0 to i, also where L and S differ. A query that sees no key, all masked, has the
+    result 0 and gives no gradient, as in PyTorch since 2.5. `dropout_p` drops probabilities whenever it is not 0, in evaluation
+    too, as in PyTorch, with the numbers that :func:`dropout` would draw for them.
+    Dtypes: real floating, the same for query, key and value; 16 bits are computed with in float32. The probabilities are not kept
+    for the backward pass but computed again.
+
+    Raises ShapeError for other shapes, DTypeError for other dtypes, ValueError for a mask beside `is_causal` and for dropout_p
+    outside [0, 1].
+    Source: A. Vaswani et al., "Attention is all you need", NeurIPS 2017;
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+    """
+    shape = _checked(query, key, value, attn_mask, enable_gqa)
+    if is_causal and attn_mask is not None:
+        raise ValueError(f"{_NAME}: got attn_mask and is_causal=True, expected one of them; put the triangle into the mask")
+    if scale is None:
+        width = query.shape[-1]  # type: ignore[attr-defined]
+        scale = 1 / math.sqrt(width) if width else 1.0
+    dropout = _drawn(raw(query), shape, dropout_p)
+    out: A = _recorded((query, key, value, attn_mask), scale=float(scale), causal=bool(is_causal), dropout=dropout)
+    return out
+
+
+def _drawn(query: Any, shape: tuple[int, ...], p: float) -> Dropout | None:
+    """What drops scores of this shape with probability p, from the default generator."""
+    check_probability(p)
+    keep = 1 - float(p)
+    if keep == 1:
+        return None
+    threshold, width = bernoulli_threshold(keep)
+    scores = broadcast_to(raw_full(query, (), 0, query.dtype), shape)  # takes no memory
+    state = random_state(scores, random.default_generator.take, width)
+    return Dropout(state, threshold, width, 1 / keep if keep else 0.0)
+
+
+def _recorded(operands: tuple[Any, ...], **options: Any) -> Any:
+    """The result of attention for Tensors or arrays, with a node if one of them records."""
+    arrays = tuple(raw(x) for x in operands)
+    types = tuple(type(x) for x in arrays)
+    try:
+        out, logsumexp = _FORWARD.combined[types](*arrays, **options)
+    except Exception as error:
+        raise explain(_NAME, error, arrays, {}) from None
+    if not any(isinstance(x, Tensor) for x in operands):
+        return out
+    nodes = tuple(x.node if isinstance(x, Tensor) else None for x in operands)
+    parents = tuple(node for node in nodes if node is not None)
+    if not parents or not is_grad_enabled():
+        result = Tensor(out)
+    else:
+
+        def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
+            (g,) = gradients
+            wanted = tuple(node is not None for node in nodes)
+            if create_graph:  # with results that are linked to the operands, too
+                linked = [None if x is None else Tensor(x, node) for x, node in zip(arrays, nodes, strict=True)]
+                found = _attention_gradient(g, *linked, *_attention(*linked, **options), **options, wanted=wanted)  # type: ignore[arg-type, call-arg]
+            else:
+                found = _BACKWARD.combined[types](g, *arrays, out, logsumexp, **options, wanted=wanted)
+            return [(node, gradient) for node, gradient in zip(nodes, found, strict=True) if node is not None]
+
+        joint = Joint(_NAME, parents, pull, 1)
+        if flags() & DEBUG:
+            joint.site = caller()
+        result = Tensor(out, joint.output(0, out))
+    return examine(result, _NAME, arrays) if flags() & DEBUG else result
+
+
+def _checked(query: Any, key: Any, value: Any, mask: Any, grouped: bool) -> tuple[int, ...]:
+    """The shape of the scores; all arguments are checked."""
+    given = {"query": query, "key": key, "value": value}
+    for name, x in given.items():
+        check_input(x, f"{_NAME}, {name}")
+        floating(x, None, f"{_NAME}, {name}")
+    dtypes = [numpy_dtype(x.dtype) for x in given.values()]
+    if len(set(dtypes)) > 1:
+        named = ", ".join(f"{name} {dtype}" for name, dtype in zip(given, dtypes, strict=True))
+        raise DTypeError(f"{_NAME}: got {named}, expected the same dtype for all; convert them with .astype")
+    q, k, v = (tuple(x.shape) for x in given.values())
+
+    def fail(expected: str) -> NoReturn:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in given.items())
+        masked = "" if mask is None else f", attn_mask {tuple(mask.shape)}"
+        raise ShapeError(f"{_NAME}: got {shapes}{masked}, expected {expected}")
+
+    if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
+        fail("query (..., L, E), key (..., S, E) and value (..., S, Ev)")
+    heads: tuple[int, ...] = ()
+    if grouped:
+        if min(len(q), len(k), len(v)) < 3:
+            fail("query (..., heads, L, E), key and value (..., heads, S, E), since enable_gqa is True")
+        if not all(n == q[-3] or (n and q[-3] % n == 0) for n in (k[-3], v[-3])):
+            fail("a number of heads, the third size from the right, of query that those of key and value divide")
+        heads = q[-3:-2]
+    ends = -3 if grouped else -2
+    try:
+        numpy.broadcast_shapes(q[:ends], k[:ends], v[:ends])
+    except ValueError:
+        hint = "" if grouped else " (heads of query that share a head of key need enable_gqa=True)"
+        fail(f"leading sizes that broadcast{hint}")
+    scores = (*numpy.broadcast_shapes(q[:ends], k[:ends]), *heads, q[-2], k[-2])
+    if mask is not None:
+        check_input(mask, f"{_NAME}, attn_mask")
+        if numpy_dtype(mask.dtype).kind != "b":
+            floating(mask, None, f"{_NAME}, attn_mask")
+        try:
+            fits = numpy.broadcast_shapes(mask.shape, scores) == scores
+        except ValueError:
+            fits = False
+        if not fits:
+            fail(f"an attn_mask that broadcasts to the scores {scores}")
+    return scores
