@@ -78,6 +78,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def gpu(session: nox.Session) -> None:
-    """Everything that needs a GPU: tests, training, benchmarks. GPUGRAD_CUDA=12 or 13 chooses the CuPy to install."""
+    """Everything that needs a GPU: the check of all ops, tests, training, benchmarks. GPUGRAD_CUDA=12 or 13 chooses the CuPy to install."""
     session.install("-e", f".[dev,examples,{cuda_extra() or 'cuda12'}]")
     session.run("python", "benchmarks/gpu.py", *session.posargs)

@@ -3,15 +3,18 @@
 In order, each part in its own process with a time limit, its output kept in DIR:
 
     info        the GPU, its driver, the versions
+    check       python -m gpugrad check: every op, rule and kernel against the CPU
+    step        a training step: its first losses against the CPU's, its memory, its launches
     tests       the whole test suite, with CuPy among the backends
     train-cuda  the main job on the GPU
-    train-cpu   the same on the CPU, whose losses must be the same
+    train-cpu   the same on the CPU, whose losses and accuracy must be the same
     bench       benchmarks/run.py --device cuda: among others, how much of the memory's bandwidth compiled kernels reach
 
-Nothing needs to be installed but Python, NumPy, SciPy, CuPy and safetensors: pure Python packages that are missing (array-api-compat,
-array-api-strict, hypothesis, pytest) are taken from a folder of wheels, ``--wheels DIR``, without installing them.
-DIR/<gpu>.json and DIR/<gpu>.md hold the results; a part for which there was no time is "not run". Exit code: 0 if everything ran
-and passed, 1 if not, 2 if there is no GPU to run on.
+Nothing needs to be installed but Python, NumPy, SciPy and CuPy: what is missing of array-api-compat, safetensors, pytest, hypothesis,
+array-api-strict and what they need is taken from a folder of wheels, ``--wheels DIR``, without installing it. The results, <gpu>.json
+and <gpu>.md, are written to DIR and to benchmarks/results, or where ``--json FILE`` says; a part for which there was no time is "not
+run". Exit code: 0 if everything ran and passed, 1 if not, 2 if there is no GPU to run on.
+``python -m gpugrad check --device cuda --full`` starts this.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import re
 import sys
 import time
@@ -30,16 +34,17 @@ from typing import Any
 if __package__ in (None, ""):  # started as a script: what is imported is this checkout, not this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks import machine, training
+from benchmarks import machine, targets, training
 from benchmarks.report import markdown, table_of
 from benchmarks.subprocesses import Outcome, run
 
-SHARES = {"info": 0.15, "tests": 0.6, "train-cuda": 0.2, "train-cpu": 0.15, "bench": 0.5}
+SHARES = {"info": 0.15, "check": 0.4, "step": 0.15, "tests": 0.6, "train-cuda": 0.2, "train-cpu": 0.15, "bench": 0.5}
 """The most that a part may take of the budget; what the parts before it left is the other limit."""
 
 LEAST = 10.0
 """Seconds without which a part is not begun."""
 
+RESULTS = machine.ROOT / "benchmarks" / "results"
 SEED = 0
 TRAIN = Path("examples/train_digits.py")
 
@@ -48,7 +53,18 @@ def main(arguments: list[str]) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python benchmarks/gpu.py", description="Tests, training and benchmarks on a GPU.")
     parser.add_argument("--out", type=Path, default=Path("runs/gpu"), metavar="DIR", help="where results go (default runs/gpu)")
-    parser.add_argument("--budget", type=float, default=540.0, metavar="SECONDS", help="for everything together (default 540)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="the results, besides DIR; the tables beside it, .md (default benchmarks/results/<gpu>.json)",
+    )
+    parser.add_argument(
+        "--parts", nargs="+", choices=[*SHARES][1:], default=[*SHARES][1:], help="run these alone, besides info"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=1800.0, metavar="SECONDS", help="for everything together (default 1800)"
+    )
     parser.add_argument("--wheels", type=Path, default=machine.ROOT / ".whl", metavar="DIR", help="wheels of what is missing")
     parser.add_argument(
         "--workers", type=int, default=min(8, machine.cores()), help="processes for the tests, with pytest-xdist"
@@ -63,16 +79,20 @@ class _Session:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.out: Path = options.out.resolve()
+        self.copy: Path | None = options.json and options.json.resolve()
+        self.chosen = {"info", *options.parts}
         self.budget: float = options.budget
         self.workers: int = options.workers
         self.deadline = time.monotonic() + options.budget
-        self.wheels = _wheels(options.wheels)
+        self.wheels = _wheels(options.wheels, self.out / "wheels")
         path = os.pathsep.join([machine.python_path(), *map(str, self.wheels)])
         self.environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         # Only the plugins that are named: others that happen to be installed warn, and warnings are errors in the tests.
         self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         self.outcomes: list[Outcome] = []
         self.about: dict[str, Any] = {}
+        self.check: dict[str, Any] | None = None
+        self.step: dict[str, Any] | None = None
         self.bench: dict[str, Any] | None = None
 
     def run(self) -> int:
@@ -83,12 +103,16 @@ class _Session:
             return 2
         self.about = json.loads(info.read_text())
         info.unlink()
+        self.check = self.reported("check", [*self.module("gpugrad"), "check", "--device", "cuda", "--json"])
+        if self.check is not None:
+            self.detail(self.check["summary"])
+        self.step = self.reported("step", self.module("benchmarks.step"))
         self.tests()
         self.train()
-        self.benchmarks()
+        self.bench = self.reported("bench", [*self.module("benchmarks.run"), "--device", "cuda", "--json"])
         self.write()
         print("\n" + self.summary())
-        return 0 if all(outcome.status == "passed" for outcome in self.outcomes) else 1
+        return 0 if all(outcome.status == "passed" for outcome in self.outcomes if outcome.name in self.chosen) else 1
 
     def module(self, name: str) -> list[str]:
         return [sys.executable, "-m", name]
@@ -96,7 +120,9 @@ class _Session:
     def part(self, name: str, command: list[str], missing: str = "") -> Outcome:
         """Run a part, or say why not, and write down what is known so far."""
         left = self.deadline - time.monotonic()
-        if missing:
+        if name not in self.chosen:
+            outcome = Outcome(name, "not run", "not asked for")
+        elif missing:
             outcome = Outcome(name, "not run", missing)
         elif left < LEAST:
             outcome = Outcome(name, "not run", f"the budget of {self.budget:.0f} s was used up")
@@ -133,7 +159,8 @@ class _Session:
         self.detail("; ".join([*(a or b for a, b in found), *without]))
 
     def train(self) -> None:
-        missing = "" if (machine.ROOT / TRAIN).exists() else f"{TRAIN} is not there"
+        absent = [name for name in ("sklearn", "matplotlib", "tqdm") if not self.importable(name)]
+        missing = f"{TRAIN} needs {', '.join(absent)}, not installed" if absent else ""
         outputs = []
         for device in ("cuda", "cpu"):
             command = [sys.executable, str(TRAIN), "--device", device, "--seed", str(SEED)]
@@ -145,16 +172,19 @@ class _Session:
         if outputs[0] is not None and outputs[1] is not None:
             same, line = training.compare(outputs[0], outputs[1])
             self.detail(line, None if same else "failed")
-        else:
+        elif {"train-cuda", "train-cpu"} <= self.chosen:
             self.detail("losses not compared")
 
-    def benchmarks(self) -> None:
-        file = self.out / "bench.json"
+    def reported(self, name: str, command: list[str]) -> dict[str, Any] | None:
+        """Run a part that writes JSON to the file that is its last argument, and read that, whether the part passed or not."""
+        file = self.out / f"{name}-results.json"
         file.unlink(missing_ok=True)
-        self.part("bench", [*self.module("benchmarks.run"), "--device", "cuda", "--json", str(file)])
-        if file.exists():
-            self.bench = json.loads(file.read_text())
-            file.unlink()
+        self.part(name, [*command, str(file)])
+        if not file.exists():
+            return None
+        found: dict[str, Any] = json.loads(file.read_text())
+        file.unlink()
+        return found
 
     def importable(self, module: str) -> bool:
         return importlib.util.find_spec(module) is not None or any(_holds(wheel, module) for wheel in self.wheels)
@@ -162,37 +192,58 @@ class _Session:
     def write(self) -> None:
         """The results so far: <gpu>.json and <gpu>.md."""
         name = re.sub(r"[^a-z0-9]+", "-", self.about["machine"]["gpu"]["name"].lower()).strip("-")
-        parts = {o.name: {"status": o.status, "seconds": round(o.seconds, 1), "detail": o.detail} for o in self.outcomes}
-        for part in SHARES:
-            parts.setdefault(part, {"status": "not run", "seconds": 0, "detail": ""})
-        results = {**self.about, "parts": parts, "bench": self.bench}
-        (self.out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
-        (self.out / f"{name}.md").write_text(self.summary() + "\n")
+        results = {**self.about, "parts": self.parts(), "check": self.check, "step": self.step, "bench": self.bench}
+        files = {self.out / f"{name}.json": json.dumps(results, indent=1), self.out / f"{name}.md": self.summary()}
+        copy = self.copy or RESULTS / f"{name}.json"
+        files.update(zip((copy, copy.with_suffix(".md")), list(files.values()), strict=True))
+        for file, text in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text + "\n", encoding="utf-8")
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """How each part ended; those that did not run, too."""
+        done = {o.name: {"status": o.status, "seconds": round(o.seconds, 1), "detail": o.detail} for o in self.outcomes}
+        return {part: done.get(part, {"status": "not run", "seconds": 0, "detail": ""}) for part in SHARES}
 
     def summary(self) -> str:
-        """Date, GPU, versions, a table of the parts, and that of the benchmarks."""
+        """Date, GPU, versions, and three tables: the parts, the targets, the benchmarks."""
         gpu = self.about["machine"]["gpu"]
         facts = {**{key: value for key, value in gpu.items() if key != "name"}, **self.about["versions"]}
         lines = [["part", "result", "seconds", "details"]]
-        done = {outcome.name: outcome for outcome in self.outcomes}
-        for part in SHARES:
-            outcome = done.get(part, Outcome(part, "not run"))
-            lines.append([part, outcome.status, f"{outcome.seconds:.0f}", outcome.detail.replace("|", "/")])
+        for name, part in self.parts().items():
+            lines.append([name, part["status"], f"{part['seconds']:.0f}", part["detail"].replace("|", "/")])
+        rows = self.bench["rows"] if self.bench else []
         text = [f"# {gpu['name']}, {self.about['date']}", "", ", ".join(f"{key} {value}" for key, value in facts.items())]
         text += ["", f"commit {self.about['machine']['commit']}", "", markdown(lines)]
-        return "\n".join(text + (["", table_of(self.bench["rows"])] if self.bench else []))
+        text += ["", markdown(targets.lines(rows, self.step, self.parts()))]
+        return "\n".join(text + (["", table_of(rows)] if rows else []))
 
 
-def _wheels(folder: Path) -> list[Path]:
-    """The pure Python wheels in a folder, which Python imports as they are, of packages that are not installed."""
-    found = sorted(folder.resolve().glob("*-none-any.whl")) if folder.is_dir() else []
-    return [wheel for wheel in found if not any(importlib.util.find_spec(name) for name in _modules(wheel))]
+def _wheels(folder: Path, unpacked: Path) -> list[Path]:
+    """What to put on Python's path for the wheels in a folder of packages that are not installed.
+
+    Pure Python is imported from the wheel as it is; compiled code for this machine is unpacked first.
+    """
+    found = []
+    for wheel in sorted(folder.resolve().glob("*.whl")) if folder.is_dir() else []:
+        if any(importlib.util.find_spec(name) for name in _modules(wheel)):
+            continue
+        if wheel.name.endswith("-none-any.whl"):
+            found.append(wheel)
+        elif platform.machine() in wheel.name:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(unpacked / wheel.stem)
+            found.append(unpacked / wheel.stem)
+    return found
 
 
-def _modules(wheel: Path) -> set[str]:
-    """The top-level modules in a wheel."""
-    with zipfile.ZipFile(wheel) as archive:
-        tops = {name.partition("/")[0].removesuffix(".py") for name in archive.namelist()}
+def _modules(path: Path) -> set[str]:
+    """The top-level modules in a wheel, or in a folder that one was unpacked to."""
+    if path.is_dir():
+        tops = {entry.name.removesuffix(".py") for entry in path.iterdir()}
+    else:
+        with zipfile.ZipFile(path) as archive:
+            tops = {name.partition("/")[0].removesuffix(".py") for name in archive.namelist()}
     return {top for top in tops if top.isidentifier()}
 
 

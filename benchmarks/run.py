@@ -14,7 +14,7 @@ if __package__ in (None, ""):  # started as a script: what is imported is this c
 
 from benchmarks import machine
 
-NAMES = ("op", "chain", "call", "kernels", "adam", "options", "bandwidth", "mlp", "memory", "deep", "compile", "import")
+NAMES = ("op", "chain", "call", "kernels", "adam", "options", "bandwidth", "gemm", "mlp", "memory", "deep", "compile", "import")
 
 
 def main(arguments: list[str]) -> int:

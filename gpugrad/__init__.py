@@ -31,11 +31,16 @@ from gpugrad.differentiate import (
     backward, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp,
 )
 from gpugrad.errors import (
-    AnomalyError, ConversionError, DetachedWarning, DeviceError, DTypeError, FileFormatError, GpugradError, GraphError,
-    IndexingError, InplaceError, RuleError, ShapeError, TracingError, UntraceableError,
+    AnomalyError, ConversionError, DetachedWarning, DeterminismError, DeviceError, DTypeError, FileFormatError,
+    GpugradError, GraphError, IndexingError, InplaceError, LibraryError, OutOfMemoryError, RuleError, ShapeError,
+    TracingError, UntraceableError,
 )
 from gpugrad.files import load, save
-from gpugrad.modes import debug, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from gpugrad.modes import (
+    are_deterministic_algorithms_enabled, debug, enable_grad, get_float32_matmul_precision,
+    is_deterministic_algorithms_warn_only_enabled, is_grad_enabled, no_grad, set_float32_matmul_precision, set_grad_enabled,
+    use_deterministic_algorithms,
+)
 from gpugrad.namespace import SUPPORTED_API_VERSIONS, __array_api_version__, __array_namespace_info__
 from gpugrad.operators import Tensor
 from gpugrad.ops.contraction import matmul, tensordot, vecdot
@@ -85,29 +90,31 @@ pi = _math.pi
 device = Device  # PyTorch's name
 
 __all__ = [
-    "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "Device", "DeviceError", "FileFormatError",
-    "GpugradError", "GraphError", "IndexingError", "InplaceError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError",
-    "Tensor", "TracingError", "UntraceableError", "__array_api_version__", "__array_namespace_info__", "__version__",
-    "abs", "acos", "acosh", "add", "all", "any", "arange", "argmax", "argmin", "argsort", "asarray", "asin", "asinh",
-    "astype", "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
+    "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "OutOfMemoryError",
+    "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError", "__array_api_version__",
+    "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange",
+    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan",
+    "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
     "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh",
     "count_nonzero", "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff",
     "divide", "e", "einsum", "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye",
     "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like",
-    "fuse", "get_default_device", "get_default_dtype", "get_num_threads", "grad", "gradients", "greater",
-    "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
-    "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan", "jacobian", "jvp", "less", "less_equal",
-    "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid", "min", "minimum",
-    "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones",
-    "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "prod", "random", "real", "reciprocal", "remainder",
-    "repeat", "reshape", "result_type", "roll", "round", "save", "searchsorted", "set_default_device",
-    "set_default_dtype", "set_grad_enabled", "set_num_threads", "sign", "signbit", "sin", "sinh", "sort", "special",
-    "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan",
-    "tanh", "tensor", "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32",
-    "uint64", "uint8", "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "value_and_grad",
-    "var", "vecdot", "vjp", "where", "zeros", "zeros_like",
+    "fuse", "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "grad",
+    "gradients", "greater", "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32",
+    "int64", "int8", "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled", "isdtype", "isfinite", "isin",
+    "isinf", "isnan", "jacobian", "jvp", "less", "less_equal", "linspace", "load", "log", "log10", "log1p", "log2",
+    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose",
+    "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis",
+    "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi",
+    "positive", "pow", "prod", "random", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll",
+    "round", "save", "searchsorted", "set_default_device", "set_default_dtype", "set_float32_matmul_precision",
+    "set_grad_enabled", "set_num_threads", "sign", "signbit", "sin", "sinh", "sort", "special", "sqrt", "square",
+    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor",
+    "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8",
+    "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "use_deterministic_algorithms",
+    "value_and_grad", "var", "vecdot", "vjp", "where", "zeros", "zeros_like",
 ]
 
 _LAZY = ("data", "nn", "optim", "special", "testing")

@@ -58,6 +58,9 @@ GradientRule: TypeAlias = "Callable[..., Any] | None"
 REGISTRY: dict[str, Callable[..., Any]] = {}
 """Every op by name: the tests hold each against its record in gpugrad/check/records/."""
 
+TABLES: dict[str, Kernels] = {}
+"""The kernels of every op by name, also of one that only a :func:`composite` of the same name calls."""
+
 
 class Unary(Protocol):
     """An op of one array. Tensor in, Tensor out; array in, array out; Python number in, Python number out."""
@@ -196,6 +199,7 @@ def _declare(
     wrapper.kernels = kernels
     wrapper.definition = definition
     REGISTRY[name] = wrapper
+    TABLES[name] = kernels
     return wrapper
 
 

@@ -23,7 +23,7 @@ MODULES = {
 FLOORS = (
     ("errors", "modes", "trees", "compile.sizes"),
     ("arrays",),
-    ("tape", "debug", "cuda"),
+    ("tape", "debug", "cuda", "holders"),
     ("compile",),
     ("families",),
     ("ops",),
@@ -33,7 +33,7 @@ FLOORS = (
     ("nn.init", "nn", "optim", "data"),
     ("distributed",),
     ("",),  # gpugrad itself, the public face
-    ("check", "__main__"),
+    ("check", "bench", "__main__"),
 )
 
 HEAVY = ("cupy", "cupyx", "matplotlib", "sklearn", "tqdm", "torch", "scipy", "array_api_compat.numpy", "pandas", "jax")

@@ -9,6 +9,7 @@ import gpugrad as gg
 from gpugrad import nn
 from gpugrad.arrays.devices import device_of, import_cupy
 from gpugrad.errors import DeviceError
+from gpugrad.nn import functional as F
 from gpugrad.testing import assert_close
 
 if not gg.cuda.is_available():
@@ -287,3 +288,28 @@ def test_odd_arrays_travel_and_so_do_their_gradients(device):
         gg.sum(y * y).backward()
         assert x.grad.device == "cpu" and x.grad.shape == array.shape
         assert_close(x.grad, 2 * array)
+
+
+@TWO_GPUS
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, w, b: F.conv2d(x, w, b, padding=1),
+        lambda x, w, b: F.avg_pool2d(x, 2),
+        lambda x, w, b: F.max_pool2d(x, 2),
+        lambda x, w, b: F.scaled_dot_product_attention(x, x, x),
+        lambda x, w, b: F.unfold(x, 3),
+        lambda x, w, b: F.linear(x, w[0, 0], b),
+        lambda x, w, b: F.layer_norm(x, (3,), b, b),
+    ],
+    ids=["conv2d", "avg_pool2d", "max_pool2d", "attention", "unfold", "linear", "layer_norm"],
+)
+def test_functions_of_raw_arrays_compute_where_these_are(function):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((2, 3, 4, 3), (3, 3, 3, 3), (3,))]
+    expected = function(*arrays)
+    with import_cupy().cuda.Device(1):
+        there = [import_cupy().asarray(a) for a in arrays]
+    out = function(*there)
+    assert device_of(out) == "cuda:1"
+    np.testing.assert_allclose(out.get(), expected, rtol=1e-4, atol=1e-5)

@@ -12,13 +12,14 @@ from benchmarks.cases import (
     compile_time,
     deep,
     fused_adam,
+    gemm,
     import_time,
     kernels,
     memory,
     mlp,
     op,
 )
-from benchmarks.method import Row
+from gpugrad.bench.method import Row
 
 CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "op": op.run,
@@ -28,6 +29,7 @@ CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "adam": fused_adam.run,
     "options": black_scholes.run,
     "bandwidth": bandwidth.run,
+    "gemm": gemm.run,
     "mlp": mlp.run,
     "memory": memory.run,
     "deep": deep.run,

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import machine, report
-from benchmarks.method import Row
+from benchmarks import machine
+from gpugrad.bench.method import Row
 
 _OWN = ("NPROC", "GPUGRAD_NUM_THREADS")
 """Variables for the number of threads beside those of machine.py: what XLA calls the number of processors, and gpugrad's."""
@@ -27,7 +28,7 @@ def apart(module: str, rounds: int, threads: Sequence[int]) -> list[Row]:
     for count in threads:
         for row in _run(module, rounds, count):
             work = f"{row.work}, {count} thread{'s' if count > 1 else ''}"
-            found.append(Row(row.case, work, row.unit, row.figures, row.comparisons, row.void, row.note))
+            found.append(replace(row, work=work))
     return found
 
 
@@ -40,7 +41,7 @@ def _run(module: str, rounds: int, threads: int) -> list[Row]:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"the process ended with code {done.returncode}"])[-1]
             return [Row(module, module, void=last)]
-        return [report.from_dict(row) for row in json.loads(file.read_text())]
+        return [Row.from_dict(row) for row in json.loads(file.read_text())]
 
 
 def main(arguments: list[str]) -> None:
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> None:
     module, rounds, threads, file = arguments
     machine.with_threads(int(threads), "benchmarks.cases.apart", arguments)
     rows = importlib.import_module(f"benchmarks.cases.{module}").rows(int(rounds))
-    Path(file).write_text(json.dumps([report.as_dict(row) for row in rows]))
+    Path(file).write_text(json.dumps([row.as_dict() for row in rows]))
 
 
 if __name__ == "__main__":

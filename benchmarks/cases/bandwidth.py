@@ -13,8 +13,7 @@ from typing import Any
 
 import gpugrad as gg
 from benchmarks.cases.devices import waiting
-from benchmarks.cases.side_by_side import numbers
-from benchmarks.method import Column, Comparison, Row, Spread, disagreement, interleaved, not_run
+from gpugrad.bench.method import Column, Comparison, Row, Spread, disagreement, interleaved, not_run, numbers
 from gpugrad.nn import functional
 
 MIB = (64, 256)

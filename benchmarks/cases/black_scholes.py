@@ -19,7 +19,7 @@ import gpugrad as gg
 from benchmarks import machine, peers
 from benchmarks.cases.apart import apart
 from benchmarks.cases.side_by_side import side_by_side
-from benchmarks.method import Row, not_run
+from gpugrad.bench.method import Row, not_run
 
 SIZE = 1_000_000
 ARGUMENTS = (0, 1, 2, 3, 4)

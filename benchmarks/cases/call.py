@@ -8,8 +8,7 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from benchmarks.cases.side_by_side import numbers
-from benchmarks.method import Column, Row, disagreement, excess, interleaved, not_run, spreads
+from gpugrad.bench.method import Column, Row, disagreement, excess, interleaved, not_run, numbers, spreads
 from gpugrad.compile.compiled import Compiled
 
 REPEATS = 200

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.machine import ROOT
-from benchmarks.method import Comparison, Row, Spread, not_run
+from gpugrad.bench.method import Comparison, Row, Spread, not_run
 
 LIMIT = 0.5
 """Seconds for each kernel, with an empty cache."""

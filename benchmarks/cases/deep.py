@@ -9,7 +9,7 @@ import time
 import weakref
 
 from benchmarks.machine import ROOT
-from benchmarks.method import Row, Spread, not_run
+from gpugrad.bench.method import Row, Spread, not_run
 
 LENGTH = 500_000
 _FRAMES = 60  # more than the engine needs, and far fewer than the chain is long

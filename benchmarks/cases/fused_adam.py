@@ -13,7 +13,7 @@ from benchmarks import machine, peers
 from benchmarks.cases.adam_numpy import BETA1, BETA2, EPS, LR, update
 from benchmarks.cases.apart import apart
 from benchmarks.cases.side_by_side import side_by_side
-from benchmarks.method import Row, not_run
+from gpugrad.bench.method import Row, not_run
 
 SIZE = 1_000_000
 TENSORS = (1, 20)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 from benchmarks.machine import ROOT
-from benchmarks.method import Comparison, Row, Spread, not_run
+from gpugrad.bench.method import Comparison, Row, Spread, not_run
 
 PROCESSES = 10
 LIMIT = 120.0  # milliseconds

@@ -14,7 +14,7 @@ import gpugrad as gg
 from benchmarks import peers
 from benchmarks.cases.apart import apart
 from benchmarks.cases.side_by_side import side_by_side
-from benchmarks.method import Row, not_run
+from gpugrad.bench.method import Row, not_run
 from gpugrad.nn import functional
 
 SHAPE = (1024, 512)

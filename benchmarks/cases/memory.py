@@ -18,7 +18,7 @@ from benchmarks import peers
 from benchmarks.cases import mlp
 from benchmarks.cases.devices import torch_column
 from benchmarks.machine import ROOT
-from benchmarks.method import Row, ratio, spreads
+from gpugrad.bench.method import Row, ratio, spreads
 
 WORK = "the MLP, from building it to its fifth step"
 LIMIT = 1.0

@@ -6,38 +6,14 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-import numpy
-
-import gpugrad as gg
 from benchmarks import peers
 from benchmarks.cases.devices import gpugrad_columns, torch_column, waiting
 from benchmarks.cases.mlp_numpy import with_numpy
-from benchmarks.method import Column, Row, disagreement, interleaved, ratio, spreads
+from gpugrad.bench.method import Column, Row, disagreement, interleaved, ratio, spreads
+from gpugrad.bench.mlp import BATCH, FIRST_STEPS, SIZES, TOLERANCE, Batches, Step, Weights, problem, with_gpugrad
 
-SIZES = (784, 512, 256, 10)
-BATCH = 128
-FIRST_STEPS = 5
-TOLERANCE = 1e-4
-LIMIT = 1.0
-
-Step = Callable[[], Callable[[], float]]
-"""One training step. What it returns reads the loss back, which waits for the GPU and so is not part of the step."""
-
-Weights = list[tuple[Any, Any]]
-Batches = list[tuple[Any, Any]]
-
-
-def problem(sizes: tuple[int, ...] = SIZES, batch: int = BATCH) -> tuple[Weights, Batches]:
-    """Initial weights, in PyTorch's layout and range, and eight batches, which the steps take in turn: as NumPy arrays."""
-    rng = numpy.random.default_rng(0)
-    weights = []
-    for n, m in itertools.pairwise(sizes):
-        bound = n**-0.5
-        weights.append(tuple(rng.uniform(-bound, bound, shape).astype(numpy.float32) for shape in ((m, n), (m,))))
-    batches = [
-        (rng.standard_normal((batch, sizes[0])).astype(numpy.float32), rng.integers(0, sizes[-1], batch)) for _ in range(8)
-    ]
-    return weights, batches
+LIMITS = {"PyTorch eager": 1.0, "PyTorch cuda": 0.7}
+"""How many times as long as a column a step may take, by the name of the column."""
 
 
 def run(device: str, rounds: int) -> list[Row]:
@@ -59,34 +35,9 @@ def run(device: str, rounds: int) -> list[Row]:
     if void:
         return [Row("mlp", work, void=void)]
     seconds = interleaved([Column(name, step, wait) for name, (step, wait) in steps.items()], rounds=rounds, burst=0.15)
-    comparisons = [ratio(seconds, ours, name, LIMIT if name == "PyTorch eager" else None) for name in steps if name != ours]
+    comparisons = [ratio(seconds, ours, name, LIMITS.get(name)) for name in steps if name != ours]
     note = "losses of the first steps: " + ", ".join(f"{loss:.5f}" for loss in losses[ours])
     return [Row("mlp", work, "ms", spreads(seconds, 1e3), comparisons, note=note)]
-
-
-def with_gpugrad(weights: Weights, batches: Batches, device: str) -> Step:
-    """The step with gpugrad."""
-    layers: list[Any] = []
-    for w, _ in weights:
-        layers += [gg.nn.Linear(w.shape[1], w.shape[0]), gg.nn.ReLU()]
-    model = gg.nn.Sequential(*layers[:-1])
-    state = {}
-    for i, (w, b) in enumerate(weights):
-        state[f"{2 * i}.weight"], state[f"{2 * i}.bias"] = gg.tensor(w), gg.tensor(b)
-    model.load_state_dict(state)
-    model.to(device)
-    optimizer = gg.optim.Adam(model.parameters())
-    data = itertools.cycle([(gg.asarray(x, device=device), gg.asarray(y, device=device)) for x, y in batches])
-
-    def step() -> Callable[[], float]:
-        x, y = next(data)
-        optimizer.zero_grad()
-        loss = gg.nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.item
-
-    return step
 
 
 def with_torch(torch: Any, weights: Weights, batches: Batches, device: str) -> Step:

@@ -9,7 +9,7 @@ import numpy
 
 import gpugrad as gg
 from benchmarks.cases.devices import waiting
-from benchmarks.method import Column, Row, excess, interleaved, spreads
+from gpugrad.bench.method import Column, Row, excess, interleaved, spreads
 
 REPEATS = 500
 LIMIT = 1.0  # microseconds; on the CPU

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy
-
-from benchmarks.method import Column, Row, disagreement, interleaved, ratio, spreads
-
-SAMPLES = 16
-"""Elements of each result that are compared, beside the mean of all."""
+from gpugrad.bench.method import Column, Row, disagreement, interleaved, numbers, ratio, spreads
 
 
 def side_by_side(
@@ -37,14 +32,3 @@ def side_by_side(
     ours, *others = steps
     comparisons = [ratio(seconds, ours, name, limits.get(name)) for name in others]
     return Row(case, work, unit, spreads(seconds, scale), comparisons, note=note)
-
-
-def numbers(result: Any) -> list[float]:
-    """A few elements and the mean of each array in a result: an array, a number, or a tuple or list of those."""
-    if isinstance(result, (tuple, list)):
-        return [x for part in result for x in numbers(part)]
-    while hasattr(result, "detach"):  # a Tensor of gpugrad or of PyTorch
-        result = result.detach().cpu().numpy()
-    flat = numpy.asarray(result, dtype=numpy.float64).reshape(-1)
-    chosen = flat[:: max(1, flat.size // SAMPLES)][:SAMPLES]
-    return [*(float(x) for x in chosen), float(numpy.mean(flat))]

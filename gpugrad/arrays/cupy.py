@@ -12,16 +12,35 @@ from typing import Any
 import array_api_compat.cupy
 import cupy
 import cupyx
+import numpy
 
-from gpugrad.arrays.cuda import modules
+from gpugrad.arrays import allocator
+from gpugrad.arrays.cuda import cudnn_attention, cudnn_convolution, gemm, modules, scatter, transpose, windows
 from gpugrad.arrays.spellings import METHODS, Kernel, registrar
 from gpugrad.errors import DeviceError
+from gpugrad.modes import refuse_nondeterministic
+
+allocator.watch(cupy)
 
 SPELLINGS: dict[str, Kernel] = dict(METHODS)
 """Kernels by the name of the op."""
 
 HAND_WRITTEN: dict[str, Kernel] = {}
 """Kernels of our own (``arrays/cuda/``), in front of the others; they return NotImplemented for what they do not take."""
+
+HAND_WRITTEN["matmul"] = gemm.matmul
+HAND_WRITTEN["im2col"] = windows.im2col
+HAND_WRITTEN["col2im"] = windows.col2im
+HAND_WRITTEN["max_pool_indices"] = windows.max_pool_indices
+HAND_WRITTEN["pool_take"] = windows.pool_take
+HAND_WRITTEN["pool_put"] = windows.pool_put
+HAND_WRITTEN["scatter_add"], HAND_WRITTEN["put"] = scatter.scatter_add, scatter.put
+HAND_WRITTEN["copy"], HAND_WRITTEN["reshape"] = transpose.copy, transpose.reshape
+HAND_WRITTEN["convolution"] = cudnn_convolution.convolution
+HAND_WRITTEN["convolution_input_gradient"] = cudnn_convolution.convolution_input_gradient
+HAND_WRITTEN["convolution_weight_gradient"] = cudnn_convolution.convolution_weight_gradient
+HAND_WRITTEN["attention"] = cudnn_attention.attention
+HAND_WRITTEN["attention_gradient"] = cudnn_attention.attention_gradient
 
 
 def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
@@ -85,10 +104,16 @@ def _clip(x: Any, low: Any, high: Any, /) -> Any:
 
 @_spells("matmul")
 def _matmul(x: Any, y: Any, /) -> Any:
-    # A stack of matrices times one matrix is one product of a taller matrix: CuPy would copy and loop through pointers.
-    if x.ndim > 2 and y.ndim == 2 and x.shape[-1] == y.shape[0]:
+    # Without cuBLAS at hand, and for integers. A stack of matrices times one matrix is one product of a taller matrix: CuPy would copy
+    # and loop through pointers. For stacks of bfloat16 it has nothing.
+    if not (isinstance(x, cupy.ndarray) and isinstance(y, cupy.ndarray)) or max(x.ndim, y.ndim) < 3:
+        return cupy.matmul(x, y)
+    if y.ndim == 2 and x.shape[-1] == y.shape[0]:
         rows = math.prod(x.shape[:-1])
         return cupy.matmul(x.reshape(rows, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
+    dtype = numpy.promote_types(x.dtype, y.dtype)
+    if dtype.name == "bfloat16":
+        return cupy.matmul(x.astype(numpy.float32), y.astype(numpy.float32)).astype(dtype)
     return cupy.matmul(x, y)
 
 
@@ -104,6 +129,8 @@ def _put(x: Any, value: Any, /, key: Any) -> Any:
 
 @_spells("scatter_add")
 def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
+    if not unique and values.dtype.kind not in "biu":
+        refuse_nondeterministic("scatter_add")
     if not unique and values.dtype.kind == "c":  # atomics exist for real numbers only
         real = _scatter_add(values.real, key, shape, unique)
         return real + 1j * _scatter_add(values.imag, key, shape, unique)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 
 from gpugrad import cuda
-from gpugrad.arrays.devices import import_cupy
+from gpugrad.arrays.devices import Device, import_cupy, move, to_numpy
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,14 @@ def _cupy_name() -> str:
 
 NUMPY = Backend("numpy", numpy.array, numpy.asarray, "cpu")
 CUPY = Backend(_cupy_name(), lambda x: import_cupy().asarray(x), lambda x: x.get(), "cuda:0", cuda.is_available())
+
+
+def on(name: str) -> Backend:
+    """The backend of a device by name: NumPy's for "cpu", CuPy's on one of the GPUs for "cuda" and "cuda:1"."""
+    device = Device(name)
+    if device.type == "cpu":
+        return NUMPY
+    number = device.index or 0
+    return Backend(
+        _cupy_name(), lambda x: move(numpy.asarray(x), Device("cuda", number)), to_numpy, f"cuda:{number}", CUPY.available
+    )

@@ -104,11 +104,16 @@ def load(source: str, name: str) -> ctypes.CDLL | None:
     return state.libraries[wanted]
 
 
+def enabled() -> bool:
+    """Whether the environment lets kernels be compiled."""
+    return os.environ.get("GPUGRAD_COMPILE", "").strip().lower() not in ("0", "no", "off", "false")
+
+
 def _forget() -> None:
     """For tests: as if this process had not asked for a kernel before, so that the environment is read again."""
     global _state
     _state = _State()
-    _compiler.cache_clear()
+    compiler.cache_clear()
     _headers.cache_clear()
 
 
@@ -121,9 +126,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def _load(source: str, name: str) -> ctypes.CDLL | None:
-    if os.environ.get("GPUGRAD_COMPILE", "").strip().lower() in ("0", "no", "off", "false"):
+    if not enabled():
         return None
-    command = _compiler()
+    command = compiler()
     if command is None:
         return None
     entry = f"{name}-{_key(source, command)}"
@@ -150,7 +155,7 @@ def _tell(cause: str, message: str) -> None:
 
 
 @functools.cache
-def _compiler() -> tuple[str, ...] | None:
+def compiler() -> tuple[str, ...] | None:
     """The command that starts the compiler, or None after saying why there is none."""
     instead = "so the plain definitions run instead of compiled kernels"
     if os.name != "posix":
@@ -277,7 +282,7 @@ def _run(command: list[str], build: Path, log: Path) -> int | None:
 def _folder() -> Path:
     """The folder for compiled kernels; it exists, and nobody else can write to it. OSError otherwise."""
     if _state.folder is None:
-        kernels = _cache() / "kernels"
+        kernels = cache_folder() / "kernels"
         for folder in (kernels.parent.parent, kernels.parent, kernels):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_parent(kernels.parent)
@@ -286,7 +291,8 @@ def _folder() -> Path:
     return _state.folder
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where gpugrad keeps files between processes. OSError where there is no home directory."""
     asked, cache = os.environ.get("GPUGRAD_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME", "")
     if asked:
         return Path(asked).absolute()

@@ -6,6 +6,7 @@ was computed when the sizes were bound.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 
 import cupy
 
+from gpugrad.arrays import allocator
 from gpugrad.arrays import cupy as cupy_backend
+from gpugrad.arrays.cuda import modules, transpose
 from gpugrad.arrays.dtypes import DType
 from gpugrad.compile import cuda_source, launches
 from gpugrad.compile.cuda_source import Function, Source
@@ -23,6 +26,7 @@ from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import evaluator
 
 OPTIONS = ("--std=c++17",)
+_log = logging.getLogger("gpugrad")
 _NARROW = 2**30
 """Elements of an array up to which places are computed in 32 bits, with room for a step beyond the end."""
 
@@ -64,14 +68,25 @@ def placed(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Library:
-    """The functions of one source, built for the current device. Places are of 32 bits until an array needs 64."""
+    """The functions of one source, built for the current device. Places are of 32 bits until an array needs 64.
+
+    `launch` is None where the source does not compile, which is said once, with the compiler's log.
+    """
 
     def __init__(self, source: str, name: str) -> None:
         self.source = source
         self.launch: Callable[..., None] | None = launch
         self._modules: dict[bool, Any] = {}
         self._lock = threading.Lock()
-        self._module(False).compile()
+        try:
+            self._module(False).compile()
+        except Exception as error:  # CompileException, or whatever a missing or half-installed NVRTC raises
+            if isinstance(error, MemoryError) or allocator.ran_out(error):
+                raise
+            log = modules.write_log(name, f"{error}\n\n{cuda_source.translation_unit(source, False)}")
+            message = "its kernels could not be compiled, so the plain definition runs; the compiler's log is in"
+            _log.warning("gpugrad: %s: %s %s", name, message, log)
+            self.launch = None
 
     def _module(self, wide: bool) -> Any:
         with self._lock:
@@ -85,17 +100,20 @@ class Library:
         nodes = [a for a in function.arrays if isinstance(a, Node)]
         evaluate = evaluator([n for node in nodes for n in node.shape])
         launch_of = _launcher(function.work)
-        places = evaluator([function.work.rows, function.work.width])
+        loops = evaluator([function.work.rows, function.work.width, function.work.extent])
 
         def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> Plan | None:
             found = launch_of(sizes)
+            rows, width, extent = loops(sizes)
             integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
             if function.final:
                 if found.parts == 1:
                     return None
                 integers.append(found.parts)
-                found = launches.finish(math.prod(places(sizes)), found.parts)
-            kernel = self._module(_wide(nodes, evaluate(sizes), strides)).get_function(function.name)
+                found = launches.finish(rows * width, found.parts)
+            # A loop may be longer than every array: arrays of (n, 1) and (1, n) are summed over n * n places.
+            wide = max(rows * width, extent) > _NARROW or _wide(nodes, evaluate(sizes), strides)
+            kernel = self._module(wide).get_function(function.name)
             return Plan(kernel, found.grid, found.block, len(function.arrays), tuple(integers))
 
         return bind
@@ -145,7 +163,7 @@ def supported(dtype: DType) -> bool:
 
 
 def as_contiguous(array: Any) -> Any:
-    return array if array.flags.c_contiguous else cupy.ascontiguousarray(array)
+    return transpose.contiguous(array)
 
 
 def uploaded(array: Any) -> Any:

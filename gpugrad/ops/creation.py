@@ -43,7 +43,8 @@ def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
     for value in values:
         if dtype is not None:
             refuse_complex(name, value, dtype)
-        if not isinstance(value, (int, float, complex, numpy.generic, Size)):
+        traced = getattr(value, "is_number", False)  # a float argument of a fused function
+        if not traced and not isinstance(value, (int, float, complex, numpy.generic, Size)):
             what = describe(value) if hasattr(value, "dtype") else repr(value)
             raise DTypeError(f"{name}: got {what} where a Python number is expected, such as that of tensor.item()")
 

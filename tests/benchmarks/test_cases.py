@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpugrad.bench import method
 from gpugrad.compile import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +50,7 @@ def test_the_cases_are_those_that_can_be_named() -> None:
     assert tuple(module("cases").CASES) == module("run").NAMES
 
 
-@pytest.mark.parametrize("case", ["bandwidth"])
+@pytest.mark.parametrize("case", ["bandwidth", "gemm"])
 def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
     (row,) = module("cases").CASES[case]("cpu", 3)
     assert not row.failed
@@ -86,17 +87,10 @@ def test_a_row_is_void_if_a_column_computes_something_else() -> None:
     assert row.void.startswith("b gave 1.1 and a 1 as number 3 of 4")
 
 
-def test_numbers_are_elements_and_the_mean_of_every_array() -> None:
-    numbers = module("cases.side_by_side").numbers
-    assert numbers((np.asarray([1.0, 3.0]), [np.float32(2.0)])) == [1.0, 3.0, 2.0, 2.0, 2.0]
-    many = numbers(np.arange(1000.0))
-    assert len(many) == 17 and many[-1] == 499.5 and many[1] == 62.0
-
-
 def test_rows_of_another_process_come_back_with_their_number_of_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method, apart = module("method"), module("cases.apart")
+    apart = module("cases.apart")
     row = method.Row("case", "work", "ms", {"gpugrad": method.Spread(1.0, 0.9, 1.1)})
     seen = []
 

@@ -449,7 +449,7 @@ def test_where_the_cache_is(monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     home = "/h/Library/Caches/gpugrad" if sys.platform == "darwin" else "/h/.cache/gpugrad"
-    assert str(build._cache()) == (expected or home)
+    assert str(build.cache_folder()) == (expected or home)
 
 
 # Several at once, and housekeeping

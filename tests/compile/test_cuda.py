@@ -437,6 +437,21 @@ def test_long_arrays_have_wide_places() -> None:
     assert cuda._wide([x], (3,), {x.number: (-(2**30),)})
 
 
+def test_long_loops_over_short_arrays_have_wide_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "_NARROW", 1000)
+    chosen: list[bool] = []
+    module = cuda.Library._module
+    monkeypatch.setattr(cuda.Library, "_module", lambda library, wide: (chosen.append(wide), module(library, wide))[1])
+    for function, sizes, wide in (
+        (lambda x, y: gg.sum(gg.abs(x - y)), (40, 40), True),  # one loop of 1600
+        (lambda x, y: gg.sum(gg.abs(x - y), axis=1), (40, 40), False),  # 40 of 40
+        (lambda x, y: gg.sum(gg.abs(x - y)), (20, 20), False),
+    ):
+        chosen.clear()
+        assert_runs(function, random(sizes[0], 1), random(1, sizes[1]), tolerance=1e-5)
+        assert (True in chosen) is wide
+
+
 @given(
     shape=st.lists(st.integers(1, 40), min_size=1, max_size=3).map(tuple),
     data=st.data(),

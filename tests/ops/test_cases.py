@@ -9,9 +9,11 @@ import pytest
 from backends import NUMPY, Backend
 
 import gpugrad as gg
-from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.check.agreement import distance, gradients, records
 from gpugrad.check.records import CASES
 from gpugrad.check.records.case import Case, Example, examples
+from gpugrad.compile.keys import is_array
 from gpugrad.testing import check_grads
 from gpugrad.trees import leaves, map_leaves
 
@@ -26,30 +28,9 @@ def of(chosen: list[Example]) -> Any:
     return pytest.mark.parametrize("example", chosen, ids=lambda e: e.id)
 
 
-def is_array(x: Any) -> bool:
-    return hasattr(x, "shape") and hasattr(x, "dtype")
-
-
-def records(x: Any) -> bool:
-    """Whether an argument is one to differentiate."""
-    return is_array(x) and is_inexact(x.dtype)
-
-
 def assert_same(found: Any, expected: Any, backend: Backend, rtol: float) -> None:
     """Equal shapes, dtypes and values; what is no array is equal."""
-    found, expected = leaves(found), leaves(expected)
-    assert len(found) == len(expected)
-    for x, y in zip(found, expected, strict=True):
-        if not is_array(y):
-            assert x == y or str(x) == str(y)
-            continue
-        array = x if isinstance(x, numpy.generic) else backend.to_numpy(x)
-        assert tuple(x.shape) == y.shape
-        assert array.dtype == y.dtype
-        if is_inexact(y.dtype):
-            numpy.testing.assert_allclose(array, y, rtol=rtol, atol=rtol)
-        else:
-            numpy.testing.assert_array_equal(array, y)
+    assert distance(found, expected, backend, rtol) <= 1
 
 
 def tolerance(case: Case, precision: str) -> float:
@@ -79,24 +60,6 @@ def test_tensors_give_tensors_with_the_values_of_the_raw_path(example: Example, 
 @of([e for e in DIFFERENTIABLE if e.case.order])
 def test_derivatives_equal_central_differences(example: Example) -> None:
     check_grads(example.run, *example.arguments(), order=example.case.order or 0)
-
-
-def gradients(example: Example, backend: Backend, *, precision: str = "float64", create_graph: bool = False) -> list[Any]:
-    """The gradients of <random weights, results> with respect to the arguments: Tensors."""
-    arguments = map_leaves(lambda x: gg.asarray(x).requires_grad_() if records(x) else x, example.arguments(precision, backend))
-    outputs = [x for x in leaves(example.run(*arguments)) if isinstance(x, gg.Tensor) and x.requires_grad]
-    rng = numpy.random.default_rng(0)
-    weights = [gg.asarray(backend.asarray(weight(rng, x.shape, x.dtype))) for x in outputs]
-    inputs = [x for x in leaves(arguments) if isinstance(x, gg.Tensor)]
-    found: list[Any] = gg.gradients(outputs, inputs, weights, create_graph=create_graph)
-    assert all(backend.is_array(g.array) for g in found)
-    assert [(g.shape, g.dtype) for g in found] == [(x.shape, x.dtype) for x in inputs]
-    return found
-
-
-def weight(rng: numpy.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
-    values = rng.uniform(-1, 1, shape)
-    return numpy.asarray(values + 1j * rng.uniform(-1, 1, shape) if dtype.kind == "c" else values, dtype=dtype)
 
 
 @of(DIFFERENTIABLE)

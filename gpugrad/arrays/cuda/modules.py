@@ -17,6 +17,8 @@ from typing import Any
 
 import cupy
 
+from gpugrad.arrays import allocator
+
 Kernel = Callable[..., Any]
 
 OPTIONS = ("--std=c++17",)
@@ -56,18 +58,19 @@ def source(file: str, dtype: Any = None, *, wide: bool = False, **constants: int
 
 
 def function(file: str, name: str, dtype: Any = None, *, wide: bool = False, **constants: int) -> Any:
-    """The kernel `name` of a .cu file for a dtype: ``function(...)(grid, block, arguments)``; CuPy keeps what it compiled, on disk too.
+    """The kernel `name` of a .cu file for a dtype, on the current device: ``function(...)(grid, block, arguments)``.
 
-    Raises CompilationError if it does not compile; it is tried once.
+    CuPy keeps what it compiled, on disk too. Raises CompilationError if it does not compile; it is tried once.
     """
-    found = _function(file, name, dtype, wide, tuple(sorted(constants.items())))
-    if isinstance(found, CompilationError):
-        raise found
+    found = _function(file, name, dtype, wide, tuple(sorted(constants.items())), cupy.cuda.runtime.getDevice())
+    if isinstance(found, str):
+        raise CompilationError(found)  # a new one each time: its traceback holds the operands of the call
     return found
 
 
 @functools.cache
-def _function(file: str, name: str, dtype: Any, wide: bool, constants: tuple[tuple[str, int], ...]) -> Any:
+def _function(file: str, name: str, dtype: Any, wide: bool, constants: tuple[tuple[str, int], ...], device: int) -> Any:
+    # Per device, since GPUs of one machine may differ in what they can run. Returns the kernel, or what did not compile.
     code = source(file, dtype, wide=wide, **dict(constants))
     try:
         with _lock:  # two threads need not compile the same
@@ -75,13 +78,18 @@ def _function(file: str, name: str, dtype: Any, wide: bool, constants: tuple[tup
             module.compile()
         return module.get_function(name)
     except Exception as error:  # CompileException, or whatever a missing or half-installed CUDA raises
-        if isinstance(error, MemoryError):
+        if isinstance(error, MemoryError) or allocator.ran_out(error):  # there may be room the next time
             raise
         what = file if dtype is None else f"{file} for {dtype.name}"
-        with tempfile.NamedTemporaryFile("w", prefix=f"gpugrad-{Path(file).stem}-", suffix=".log", delete=False) as log:
-            log.write(f"{error}\n\n{code}")
-        failures[what] = log.name
-        return CompilationError(what)
+        failures[what] = write_log(Path(file).stem, f"{error}\n\n{code}")
+        return what
+
+
+def write_log(name: str, text: str) -> str:
+    """The path of a new file that holds what a compiler said and of what source."""
+    with tempfile.NamedTemporaryFile("w", prefix=f"gpugrad-{name}-", suffix=".log", delete=False, encoding="utf-8") as log:
+        log.write(text)
+    return log.name
 
 
 def in_front(name: str, kernel: Kernel, otherwise: Kernel) -> Kernel:

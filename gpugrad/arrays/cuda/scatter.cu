@@ -21,8 +21,8 @@ template <typename Index> __device__ __forceinline__ void add_pack(const T* valu
     const Pack pack = load(values + at);
     I row = at / length, column = at - row * length;
     A* to = out + wrapped(index[row], rows) * length;
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-    if constexpr (sizeof(A) == 4) {  // GPUs from Hopper on add four floats in one request
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900 && __CUDACC_VER_MAJOR__ * 100 + __CUDACC_VER_MINOR__ >= 1201
+    if constexpr (sizeof(A) == 4) {  // GPUs from Hopper on add four floats in one request, compilers from CUDA 12.1 on
         if (length % LANES == 0 && column % LANES == 0) {  // within one row, and aligned there
 #pragma unroll
             for (int lane = 0; lane < LANES; lane += 4) {

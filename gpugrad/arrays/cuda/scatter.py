@@ -34,7 +34,7 @@ def selected_rows(key: Any, shape: tuple[int, ...]) -> Rows | None:
     """The rows of an array of `shape` that ``array[key]`` selects, in order, for a key with an integer array. None without one.
 
     The rows are as long as can be: of the axes behind the arrays, those that are selected whole are in the row. Raises IndexError for
-    an int out of range.
+    an int out of range, and for what selects elements of an array without any.
     """
     items = _spelled_out(key, len(shape))
     if items is None:
@@ -69,6 +69,8 @@ def selected_rows(key: Any, shape: tuple[int, ...]) -> Rows | None:
         end -= 1
         length *= axes[end][0]
     size = math.prod(shape)
+    if size == 0 and 0 not in selection:
+        raise IndexError(f"an index selects {selection} of an array of shape {shape}, which has no elements")
     if size == 0 or 0 in selection:
         return Rows(cupy.empty(0, numpy.int64), size // length if size else 0, length, selection)
 

@@ -150,6 +150,15 @@ class Case:
         return (found if callable(found) else REGISTRY[self.name])(*args, **options)
 
 
+_PRECISIONS: dict[str, dict[str, str]] = {
+    "float64": {},
+    "float32": {"float64": "float32", "complex128": "complex64"},
+    "float16": {"float64": "float16"},
+    "bfloat16": {"float64": "bfloat16"},
+}
+"""What the dtypes of arrays that are drawn become."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A record with one of its argument sets: what a test is run on."""
@@ -167,15 +176,17 @@ class Example:
         return "-".join(filter(None, (self.case.name, self.case.label, str(self.number), "complex" if self.complex else "")))
 
     def arguments(self, precision: str = "float64", backend: Backend = NUMPY) -> list[Any]:
-        """The positional arguments and, last, the dict of options, with arrays of the backend where there were Draws."""
+        """The positional arguments and, last, the dict of options, with arrays of the backend where there were Draws.
+
+        `precision` is "float64", "float32", "float16" or "bfloat16"; the last needs NumPy to know it, through ml_dtypes.
+        """
         rng = numpy.random.default_rng(zlib.crc32(self.id.encode()))
 
         def sample(x: Any) -> Any:
             if not isinstance(x, Draw):
                 return backend.device if x is HERE else x
             values = x.sample(rng, self.complex)
-            single = {"float64": "float32", "complex128": "complex64"}.get(values.dtype.name)
-            return backend.asarray(values.astype(single) if precision == "float32" and single else values)
+            return backend.asarray(values.astype(_PRECISIONS[precision].get(values.dtype.name, values.dtype)))
 
         return [*(map_leaves(sample, arg) for arg in self.call.args), map_leaves(sample, self.call.options)]
 

@@ -70,7 +70,7 @@ def _dropout(x: Any, p: float, training: bool = True) -> Any:
 def _dropout_reference(x: Any, p: float, training: bool = True) -> Any:
     if not training or p == 0:
         return x
-    kept = gg.random.Generator(7).bernoulli(x.shape, 1 - p).numpy()
+    kept = gg.random.Generator(7).bernoulli(x.shape, 1 - p, device="cpu").numpy()
     return x * kept * (1 / (1 - p) if p < 1 else 0.0)
 
 

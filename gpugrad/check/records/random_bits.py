@@ -16,7 +16,7 @@ def _bernoulli_mask(x: Any, p: float) -> Any:
 
 
 def _bernoulli(x: Any, p: float) -> Any:
-    return gg.random.Generator(7).bernoulli(x.shape, p).numpy()
+    return gg.random.Generator(7).bernoulli(x.shape, p, device="cpu").numpy()
 
 
 CASES = [

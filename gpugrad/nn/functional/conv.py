@@ -21,6 +21,7 @@ from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
+from gpugrad.ops.elementwise import add
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import concat, matrix_transpose, moveaxis, reshape
 from gpugrad.tape import raw
@@ -166,7 +167,7 @@ def _convolve(
         fitting(name, tuple(x.shape), window)
         _, stride, padding, dilation = window
         out = _convolution(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        return out if bias is None else out + reshape(bias, (-1, *(1,) * ndim))
+        return out if bias is None else add(out, reshape(bias, (-1, *(1,) * ndim)))
 
     return over_batch(convolve, x, ndim + 2)
 

@@ -18,7 +18,7 @@ from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide, wide_dtype
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
-from gpugrad.ops.elementwise import where
+from gpugrad.ops.elementwise import divide, where
 from gpugrad.ops.indexing import take_along_axis
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import expand_dims, reshape, squeeze
@@ -151,7 +151,7 @@ def _avg_pool(
             divisor = _elements(raw(x), window, sizes, extra, count_include_pad)
 
     def mean(x: Any) -> Any:
-        return narrow(_sums(wide(x), window, extra) / divisor, x)
+        return narrow(divide(_sums(wide(x), window, extra), divisor), x)
 
     return over_batch(mean, x, ndim + 2)
 

@@ -123,6 +123,14 @@ def test_the_16_byte_loads_find_every_beginning_and_end(dtype: Any) -> None:
         check(values.reshape(25, 3), (np.arange(25) % 4,), (4, 3))
 
 
+def test_an_index_into_nothing_raises_before_any_kernel() -> None:
+    """A kernel would read behind the empty list of rows, which ends the process's use of a GPU."""
+    for key in ((ROWS,), (np.zeros((2, 3), int), slice(None))):
+        values = cupy.asarray(np.ones(np.zeros((10, 4))[key].shape, np.float32))
+        with pytest.raises(IndexError, match=r"of an array of shape \(0, 4\)"):
+            scatter.scatter_add(values, on_gpu(key), (0, 4), False)
+
+
 def test_values_of_any_strides_and_values_that_broadcast() -> None:
     check(cupy.asarray(np.array(1 + 2j)), (np.array(2),), (4,))
     values = cupy.asarray(integers((5, 7), np.dtype("float64")))

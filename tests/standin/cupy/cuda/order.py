@@ -4,8 +4,25 @@ Every stream counts what is launched on it, and knows how far every other stream
 memory that is used on two streams, one of them writing, without an order between the two, raises Unordered: on a GPU that is a race.
 """
 
+import functools
+import threading
+
 from cupy import standin
 from cupy.cuda import runtime
+
+_lock = threading.RLock()  # threads may share a stream: of the loaders, one for each device
+
+
+def _alone(function):
+    """`function`, by one thread at a time."""
+
+    @functools.wraps(function)
+    def run(*arguments, **options):
+        with _lock:
+            return function(*arguments, **options)
+
+    return run
+
 
 _launched = {}  # stream: how much was launched on it
 _seen = {}  # stream: {other stream: how much of that is done before what comes next on this one}
@@ -37,6 +54,7 @@ def _merge(into, other):
         into[stream] = max(into.get(stream, 0), count)
 
 
+@_alone
 def state(stream):
     """All that is done when what was launched on a stream is done: {stream: count}."""
     place = key(stream)
@@ -54,6 +72,13 @@ def state(stream):
     return seen
 
 
+@_alone
+def recorded(stream):
+    """What an event stands for that is recorded on a stream now."""
+    return dict(state(stream))
+
+
+@_alone
 def launch(stream):
     """Launch something: the stream's key and how much was launched on it with this, and what is done before."""
     place = key(stream)
@@ -62,22 +87,26 @@ def launch(stream):
     return place, count, seen
 
 
+@_alone
 def wait(stream, event):
     """What comes next on a stream comes after the event."""
     _merge(_seen.setdefault(key(stream), {}), event.seen)
 
 
+@_alone
 def host_waited(seen):
     """The host has waited for all this."""
     _merge(_host, seen)
 
 
+@_alone
 def device_waited():
     """The host has waited for everything on the current device."""
     device = runtime.getDevice()
     _merge(_host, {place: count for place, count in _launched.items() if place[0] == device})
 
 
+@_alone
 def done(seen):
     """Whether all this is done: always, unless the stand-in is to lag behind. What the host has asked about comes before what it launches."""
     if standin.lagging and any(_host.get(place, 0) < count for place, count in seen.items()):
@@ -95,6 +124,7 @@ class Uses:
         self.write(stream, "memory handed out again")
         self.stream = self.writer[0]
 
+    @_alone
     def write(self, stream, what="memory written to"):
         """Written on a stream: after everything else."""
         place, count, seen = launch(stream)
@@ -102,6 +132,7 @@ class Uses:
         self.all = {place: count}
         self.writer = place, count
 
+    @_alone
     def read(self, stream):
         """Read on a stream: after the last write."""
         place, count, seen = launch(stream)

@@ -72,7 +72,7 @@ class _BaseStream:
         """Record an event, a new one by default."""
         event = Event() if event is None else event
         event.time = time.perf_counter()
-        event.seen = dict(order.state(self))
+        event.seen = order.recorded(self)
         return event
 
     def wait_event(self, event):

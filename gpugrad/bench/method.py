@@ -1,23 +1,29 @@
-"""How things are compared here: interleaved, by ratios within a round, and without a verdict that the noise does not allow.
+"""How things are compared: interleaved, by ratios within a round, and without a verdict that the noise does not allow.
 
 Timing one column after the other measures the machine's mood: its clock, its other users. So each round measures every column
 once, in turn (A B C, B C A, ...), and columns are compared within a round. What is reported is the median over the rounds and
-the quartiles.
+the quartiles. Nothing here knows what is measured: the backend comparison and benchmarks/ of a checkout share it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
+
 BURST = 0.05
 """Seconds for which a column is measured in a round: long against the clock's resolution, short against the machine's moods."""
 
 SETTLE = 0.04
 """Seconds of rest before a burst. Idle threads of OpenBLAS spin for about 0.03 s and would slow down whoever comes next."""
+
+SAMPLES = 16
+"""Elements of each result that are compared, beside the mean of all."""
 
 
 def _nothing() -> None:
@@ -60,6 +66,10 @@ class Spread:
         """The distance between the quartiles."""
         return self.high - self.low
 
+    def below(self, other: Spread) -> bool:
+        """Whether the quartiles of these lie below those of the others: where they overlap, neither is below."""
+        return self.high < other.low
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -82,7 +92,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """One piece of work: a figure per column, what they give together, or why there is none of either."""
+    """One piece of work: a figure per column, what they give together, or why there is none of either.
+
+    `size` is what grows from row to row of a case, where something does.
+    """
 
     case: str
     work: str
@@ -91,11 +104,25 @@ class Row:
     comparisons: Sequence[Comparison] = ()
     void: str = ""
     note: str = ""
+    size: int | None = None
 
     @property
     def failed(self) -> bool:
         """Whether this row speaks against gpugrad: void, or a target missed."""
         return bool(self.void) or any(c.verdict == "fail" for c in self.comparisons)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON takes it, verdicts included."""
+        found = dataclasses.asdict(self)
+        found["comparisons"] = [{**dataclasses.asdict(c), "verdict": c.verdict} for c in self.comparisons]
+        return found
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Row:
+        """A row from what :meth:`as_dict` made of it."""
+        comparisons = [Comparison(c["label"], Spread(**c["spread"]), c["limit"], c["unit"]) for c in found["comparisons"]]
+        figures = {name: Spread(**spread) for name, spread in found["figures"].items()}
+        return cls(**{**found, "figures": figures, "comparisons": comparisons})
 
 
 def not_run(case: str, why: str) -> Row:
@@ -146,7 +173,12 @@ def spreads(seconds: Mapping[str, Sequence[float]], scale: float = 1.0) -> dict[
 def ratio(seconds: Mapping[str, Sequence[float]], ours: str, theirs: str, limit: float | None = None) -> Comparison:
     """How many times as long as `theirs` `ours` takes, round by round."""
     values = [a / b for a, b in zip(seconds[ours], seconds[theirs], strict=True)]
-    return Comparison(f"{ours} / {theirs}", Spread.of(values), limit)
+    return Comparison(ratio_label(ours, theirs), Spread.of(values), limit)
+
+
+def ratio_label(ours: str, theirs: str) -> str:
+    """What the ratio of two columns is called."""
+    return f"{ours} / {theirs}"
 
 
 def excess(
@@ -171,3 +203,14 @@ def disagreement(results: Mapping[str, Sequence[float]], tolerance: float) -> st
                 which = f"number {i + 1} of {len(expected)}"
                 return f"{name} gave {x:.6g} and {reference} {y:.6g} as {which}; expected at most {tolerance:g} apart"
     return ""
+
+
+def numbers(result: Any) -> list[float]:
+    """A few elements and the mean of each array in a result: an array, a number, or a tuple or list of those."""
+    if isinstance(result, (tuple, list)):
+        return [x for part in result for x in numbers(part)]
+    while hasattr(result, "detach"):  # a Tensor of gpugrad or of PyTorch
+        result = result.detach().cpu().numpy()
+    flat = numpy.asarray(result, dtype=numpy.float64).reshape(-1)
+    chosen = flat[:: max(1, flat.size // SAMPLES)][:SAMPLES]
+    return [*(float(x) for x in chosen), float(numpy.mean(flat))]
