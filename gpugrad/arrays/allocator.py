@@ -134,9 +134,9 @@ def use(memory: Any, stream: Any) -> None:
 
 def reclaim(*, wait: bool = False) -> bool:
     """Give memory back to the pool that streams are done with; with `wait`, the host waits for them. Whether there was any."""
-    if not _uses:
-        return False
     cupy: Any = sys.modules["cupy"]
+    if not _uses or cupy.cuda.get_current_stream().is_capturing():  # into a CUDA graph, where no event may be asked
+        return False
     found = False
     with _lock:
         for key, held in list(_uses.items()):

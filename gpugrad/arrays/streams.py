@@ -21,20 +21,29 @@ class Event:
     """A moment in a stream, for other streams or the host to wait for. As ``torch.cuda.Event``.
 
     With `enable_timing`, :meth:`elapsed_time` tells the time between two; with `blocking`, :meth:`synchronize` sleeps while it waits.
+    `device` is the GPU on which it was first recorded, and None before.
     """
 
-    __slots__ = ("_event", "_timing")
+    __slots__ = ("_event", "_timing", "device")
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False) -> None:
         self._timing = {"block": blocking, "disable_timing": not enable_timing}
         self._event: Any = None  # made where it is first recorded: an event belongs to a device
+        self.device: Device | None = None
 
     def record(self, stream: Stream | None = None) -> None:
-        """Record the event on a stream, by default the current one: it happens when what is launched there so far is done."""
+        """Record the event on a stream, by default the current one: it happens when what is launched there so far is done.
+
+        Raises DeviceError if it was recorded on another GPU before.
+        """
         stream = stream or current_stream()
+        if self.device not in (None, stream.device):
+            raise DeviceError(
+                f"record: the event belongs to {self.device} and the stream to {stream.device}; make another event"
+            )
         with on(stream.device):
             if self._event is None:
-                self._event = import_cupy().cuda.Event(**self._timing)
+                self._event, self.device = import_cupy().cuda.Event(**self._timing), stream.device
             self._event.record(stream.cupy_stream)
 
     def wait(self, stream: Stream | None = None) -> None:

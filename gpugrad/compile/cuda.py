@@ -111,8 +111,8 @@ class Library:
                     return None
                 integers.append(found.parts)
                 found = launches.finish(rows * width, found.parts)
-            # A loop may be longer than every array: arrays of (n, 1) and (1, n) are summed over n * n places.
-            wide = max(rows * width, extent) > _NARROW or _wide(nodes, evaluate(sizes), strides)
+            # Loops may go over more places than any array has, which random bits count: sums of arrays of (n, 1) and (1, n), say.
+            wide = rows * width * extent > _NARROW or _wide(nodes, evaluate(sizes), strides)
             kernel = self._module(wide).get_function(function.name)
             return Plan(kernel, found.grid, found.block, len(function.arrays), tuple(integers))
 

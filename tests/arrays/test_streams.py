@@ -210,6 +210,30 @@ def test_when_memory_runs_out_the_host_waits_for_the_other_stream():
     assert side.query()
 
 
+@ORDERED
+def test_nothing_is_given_back_while_a_graph_is_captured(monkeypatch):
+    side = gg.cuda.Stream()
+    allocator.reclaim(wait=True)
+    x = gg.ones(3, device="cuda")
+    gg.cuda.record_stream(x, side)
+    del x
+    with monkeypatch.context() as patch:
+        patch.setattr(cupy.cuda.Stream, "is_capturing", lambda self: True)
+        patch.setattr(cupy.cuda.Stream, "record", lambda self, event=None: pytest.fail("an event in the captured graph"))
+        assert not allocator.reclaim(wait=True)
+    assert allocator.reclaim()
+
+
+@pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
+def test_an_event_belongs_to_a_gpu():
+    event = gg.cuda.Event()
+    assert event.device is None
+    event.record(gg.cuda.Stream("cuda:0"))
+    with pytest.raises(gg.DeviceError, match="belongs to cuda:0 and the stream to cuda:1"):
+        event.record(gg.cuda.Stream("cuda:1"))
+    assert event.device == "cuda:0"
+
+
 def test_what_cannot_be_recorded():
     side = gg.cuda.Stream()
     for x, where in ((gg.ones(2), "cpu"), (np.ones(2), "cpu"), ([1], "list")):
