@@ -20,6 +20,7 @@ import numpy
 from gpugrad.arrays.devices import CPU, DeviceLike, device_of, gpu, on, to_numpy
 from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
 from gpugrad.arrays.pinned import is_pinned, pin
+from gpugrad.arrays.streams import Stream, record_stream
 from gpugrad.debug import caller
 from gpugrad.differentiate import backward as _backward
 from gpugrad.errors import (
@@ -496,8 +497,17 @@ class Operators:
         return transfer.copy(out) if copy and out.array is self.array else out
 
     def to_device(self, device: DeviceLike, /, *, stream: Any = None) -> Tensor:
-        """This tensor on another device, as the standard spells it."""
+        """This tensor on another device, as the standard spells it; copies run on the current streams, and `stream` must be None.
+
+        Raises DeviceError for an unknown or absent device, and for a `stream`.
+        """
+        if stream is not None:
+            raise DeviceError(f"to_device: stream is {stream!r}, expected None; enter the stream with gg.cuda.stream instead")
         return transfer.to_device(cast("Tensor", self), device)
+
+    def record_stream(self, stream: Stream) -> None:
+        """Say that a stream uses this tensor's memory, which was allocated on another: see :func:`gpugrad.cuda.record_stream`."""
+        record_stream(self, stream)
 
     def cpu(self) -> Tensor:
         """This tensor in the memory of the CPU."""

@@ -177,7 +177,7 @@ def test_it_goes_back_when_the_other_stream_is_done():
     x = gg.asarray(X, device="cuda")
     view = x.T
     gg.cuda.record_stream(view, side)
-    gg.cuda.record_stream(x, side)
+    x.record_stream(side)
     del x
     assert not allocator.reclaim()  # somebody still has the view
     cupy.standin.lagging = True

@@ -78,3 +78,8 @@ def test_arrays_of_two_devices_do_not_mix(device: str) -> None:
     else:
         with pytest.raises(gg.DeviceError, match=r"add: operands are on .*cpu.*cuda|add: operands are on .*cuda.*cpu"):
             gg.ones(2) + elsewhere
+
+
+def test_a_stream_is_entered_and_not_passed() -> None:
+    with pytest.raises(gg.DeviceError, match=r"to_device: stream is 3, expected None; enter the stream with gg\.cuda\.stream"):
+        gg.ones(2).to_device("cpu", stream=3)
