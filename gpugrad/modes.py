@@ -174,9 +174,13 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
     On the CPU they always do. On a GPU the gradient of indexing with integer arrays (``take``, ``x[indices]``, ``embedding``) adds
     atomically, in an order that changes from run to run; with `mode` it sorts the indices first. Where a GPU has no deterministic
-    way, the op raises DeterminismError, or with `warn_only` the logger "gpugrad" warns.
+    way, the op raises DeterminismError, or with `warn_only` the logger "gpugrad" warns. Raises DTypeError for what is no bool.
     """
-    _deterministic.set_everywhere((bool(mode), bool(warn_only)))
+    if not (isinstance(mode, bool) and isinstance(warn_only, bool)):
+        raise DTypeError(
+            f"use_deterministic_algorithms: got {mode!r} and warn_only={warn_only!r}, expected True or False for both"
+        )
+    _deterministic.set_everywhere((mode, warn_only))
 
 
 def are_deterministic_algorithms_enabled() -> bool:

@@ -306,3 +306,11 @@ def test_the_precision_of_float32_products_is_the_same_in_every_thread():
         assert gg.get_float32_matmul_precision() == "high"
     finally:
         gg.set_float32_matmul_precision("highest")
+
+
+def test_deterministic_or_not_is_a_bool():
+    with pytest.raises(
+        gg.DTypeError, match="use_deterministic_algorithms: got 'no' and warn_only=False, expected True or False for both"
+    ):
+        gg.use_deterministic_algorithms("no")
+    assert not gg.are_deterministic_algorithms_enabled()

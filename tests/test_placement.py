@@ -313,3 +313,17 @@ def test_functions_of_raw_arrays_compute_where_these_are(function):
     out = function(*there)
     assert device_of(out) == "cuda:1"
     np.testing.assert_allclose(out.get(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dtypes_that_a_gpu_has_in_another_order_or_not_at_all():
+    assert gg.asarray(np.arange(3.0).astype(">f4")).to("cuda").tolist() == [0, 1, 2]
+    with pytest.raises(gg.DTypeError, match=f"a GPU has no arrays of dtype {np.dtype(np.longdouble)}; convert them first"):
+        gg.asarray(np.ones(2, np.longdouble)).to("cuda")
+
+
+@TWO_GPUS
+def test_the_number_of_the_gpu_is_named_beside_the_cpu():
+    with pytest.raises(
+        DeviceError, match=r"add: operands are on cpu \(numpy\.ndarray\) and cuda:1 \(cupy\.ndarray\); move them"
+    ):
+        gg.ones(3, device="cuda:1") + gg.ones(3)

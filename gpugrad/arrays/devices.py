@@ -10,20 +10,21 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import operator
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 import array_api_compat
 import numpy
 
 from gpugrad.arrays import allocator, pinned
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.errors import ConversionError, DeviceError, GpugradError
+from gpugrad.errors import ConversionError, DeviceError, DTypeError, GpugradError
 from gpugrad.modes import Default
 
 _log = logging.getLogger("gpugrad")
@@ -50,12 +51,15 @@ class Device:
         if text == "auto" and index is None:
             text = str(_if_usable("cuda"))
         kind, colon, digits = text.partition(":")
-        number = index
+        number: Any = index
         if colon and index is None and digits.isdecimal():
             number, colon = int(digits), ""
-        good = number is None or (isinstance(number, int) and number >= 0 and not (kind == "cpu" and number))
+        if isinstance(number, SupportsIndex) and not isinstance(number, bool):  # NumPy has integers too
+            number = operator.index(number)
+        good = number is None or (type(number) is int and number >= 0 and not (kind == "cpu" and number))
         if kind not in ("cpu", "cuda") or colon or not good:
-            raise DeviceError(f"unknown device {name!r}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number, or 'auto'")
+            given = repr(name) if index is None else f"{name!r}, {index!r}"
+            raise DeviceError(f"unknown device {given}: expected 'cpu', 'cuda' or 'cuda:N' with N a GPU's number, or 'auto'")
         self.type: str = kind
         self.index: int | None = number if kind == "cuda" else None
 
@@ -296,8 +300,8 @@ def gpu(device: int | DeviceLike | None = None) -> Device:
 
     Raises DeviceError for anything else. Whether it exists is asked when it is used.
     """
-    if isinstance(device, int) and not isinstance(device, bool):
-        return Device("cuda", device)
+    if isinstance(device, SupportsIndex) and not isinstance(device, bool):
+        return Device("cuda", operator.index(device))
     found = Device("cuda") if device is None else parse(device)
     if not isinstance(found, Device) or found.type != "cuda":
         raise DeviceError(f"device is {device!r}, expected a GPU: its number, 'cuda' or 'cuda:N'")
@@ -322,7 +326,7 @@ def move(array: Any, device: Any, non_blocking: bool = False) -> Any:
     To a GPU nothing waits for the copy, except from pinned memory: there the caller might change the array before it is copied, so it
     is waited for unless `non_blocking`. To the CPU the copy is waited for unless `non_blocking`: then the result, in pinned memory,
     may be read after ``gg.cuda.synchronize()``. All in the order of the current streams of the devices.
-    Raises DeviceError if the device is absent.
+    Raises DeviceError if the device is absent, DTypeError for a dtype that GPUs do not have.
     """
     if isinstance(device, Elsewhere):
         if hasattr(array, "__array_namespace__") and array_api_compat.array_namespace(array) is device.namespace:
@@ -343,7 +347,14 @@ def move(array: Any, device: Any, non_blocking: bool = False) -> Any:
         # CuPy copies the array into pinned memory of its own and from there on the current stream, so the array may change
         # at once; one that is pinned already is copied straight from where it is, and held until that is done.
         host = to_numpy(array)
-        return cupy.asarray(host, blocking=not non_blocking and pinned.is_pinned(host))
+        if not host.dtype.isnative:
+            host = host.astype(host.dtype.newbyteorder("="))
+        try:
+            return cupy.asarray(host, blocking=not non_blocking and pinned.is_pinned(host))
+        except ValueError:
+            raise DTypeError(
+                f"a GPU has no arrays of dtype {host.dtype}; convert them first, for instance with .astype(gg.float64)"
+            ) from None
 
 
 def _from_peer(cupy: Any, array: Any) -> Any:

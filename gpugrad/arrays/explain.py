@@ -32,12 +32,15 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
         return explained(error, name)
     if isinstance(error, OutOfMemoryError) and not error.op:
         error.op = name
+    arrays = [x for x in operands if type(x) not in WEAK and hasattr(x, "shape")]
+    if isinstance(error, DeviceError) and len({type(x) for x in arrays}) > 1:  # told by the types, which know no GPU's number
+        places = sorted({f"{device_of(x)} ({type(x).__module__}.{type(x).__qualname__})" for x in arrays})
+        return DeviceError(f"{name}: operands are on {' and '.join(places)}; move them to one device with .to(device)")
     if isinstance(error, (GpugradError, Warning)):
         return error
     kind = _kind(error)
     if kind is None:
         return error
-    arrays = [x for x in operands if type(x) not in WEAK and hasattr(x, "shape")]
     devices = {str(device_of(x)) for x in arrays}
     if len(devices) > 1:
         return DeviceError(f"{name}: operands are on {' and '.join(sorted(devices))}; move them to one device with .to(device)")

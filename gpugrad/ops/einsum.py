@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from gpugrad.errors import ShapeError
+from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import composite
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import multiply
@@ -26,8 +26,10 @@ def einsum(subscripts: str, /, *operands: Any) -> Any:
     diagonal; ``...`` stands for axes that broadcast. Without ``->`` the result has the letters that occur once, in
     alphabetical order (NumPy's rule). Several operands are contracted in pairs, in the order that ``numpy.einsum_path``
     finds, each pair as one batched matrix product. Complex operands are not conjugated.
-    Raises ShapeError if subscripts and shapes do not fit.
+    Raises ShapeError if subscripts and shapes do not fit, DTypeError for subscripts that are no string.
     """
+    if not isinstance(subscripts, str):
+        raise DTypeError(f"einsum: the subscripts are {type(subscripts).__name__}, expected a string such as 'ij,jk->ik'")
     shapes = [tuple(x.shape) for x in operands]
     inputs, output = _parse(subscripts, shapes)
     sizes = _sizes(subscripts, inputs, shapes)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import is_on, move, parse
 from gpugrad.arrays.dtypes import is_dtype
-from gpugrad.errors import DTypeError
+from gpugrad.errors import DeviceError, DTypeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.modes import DEBUG, flags
 from gpugrad.tape import Tensor, raw
@@ -40,9 +40,11 @@ def to_device(x: A, device: Any, /, *, non_blocking: bool = False) -> A:
 
 def destination(name: str, where: Iterable[Any], device: Any, dtype: Any) -> tuple[Any, Any]:
     """The device and the dtype that the arguments of a method ``to`` ask for, None for none: `where` holds those without a name."""
+    devices = [] if device is None else [device]
     for target in where:
         if isinstance(target, Tensor):
-            device, dtype = target.device, target.dtype
+            devices.append(target.device)
+            dtype = target.dtype
         elif isinstance(target, bool):
             raise DTypeError(
                 f"{name}: got {target}, expected a device, a dtype or a Tensor; did you mean non_blocking={target}?"
@@ -50,8 +52,10 @@ def destination(name: str, where: Iterable[Any], device: Any, dtype: Any) -> tup
         elif is_dtype(target):
             dtype = target
         elif target is not None:
-            device = target
-    return (None if device is None else parse(device)), dtype
+            devices.append(target)
+    if len(devices) > 1:
+        raise DeviceError(f"{name}: got the devices {' and '.join(map(str, devices))}, expected one")
+    return (parse(devices[0]) if devices else None), dtype
 
 
 @primitive(x=lambda g: g)

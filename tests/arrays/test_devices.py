@@ -422,3 +422,18 @@ print("cupy" in sys.modules, "gpugrad.arrays.cupy" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["False", "False"], done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("cuda", True), ("cuda", -1), ("cuda", 1.0), ("cpu", 2)])
+def test_numbers_of_gpus(arguments):
+    with pytest.raises(DeviceError, match=f"unknown device {arguments[0]!r}, {arguments[1]!r}: expected"):
+        Device(*arguments)
+
+
+def test_numpy_integers_are_numbers_of_gpus():
+    assert Device("cuda", np.int64(1)) == gpu(np.int32(1)) == "cuda:1"
+
+
+def test_two_devices_at_once():
+    with pytest.raises(DeviceError, match="to: got the devices cpu and cuda, expected one"):
+        gg.ones(2).to("cuda", device="cpu")

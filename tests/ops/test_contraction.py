@@ -75,3 +75,8 @@ def test_products_keep_their_dtype(dtype: Any) -> None:
     out = gg.einsum("ij,jk->ik", x, y) + x @ y
     gg.sum(out).backward()
     assert (out.dtype, x.grad.dtype, y.grad.dtype) == (dtype,) * 3
+
+
+def test_subscripts_that_are_no_string() -> None:
+    with pytest.raises(gg.DTypeError, match="einsum: the subscripts are int, expected a string such as 'ij,jk->ik'"):
+        gg.einsum(3, gg.ones(2))  # type: ignore[arg-type]

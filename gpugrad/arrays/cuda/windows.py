@@ -86,7 +86,9 @@ def _launch(
     # The stride of an axis of size 1 is never taken, and may be anything.
     steps = tuple(stride // x.dtype.itemsize if size > 1 else 0 for stride, size in zip(x.strides, x.shape, strict=True))
     reach = 1 + sum(abs(step) * (size - 1) for step, size in zip(steps, x.shape, strict=True))
-    is_wide = modules.wide(out.size, reach, *(array.size for array in arrays))
+    is_wide = modules.wide(
+        out.size, reach, *(array.size for array in arrays), *(number for numbers in window for number in numbers)
+    )
     integer = numpy.int64 if is_wide else numpy.int32
     steps += (0,) * (len(sizes) + 2 - len(steps))  # columns have one axis for all of the spatial ones
     layout = numpy.array(

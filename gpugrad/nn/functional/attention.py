@@ -274,8 +274,10 @@ def _checked(query: Any, key: Any, value: Any, mask: Any, grouped: bool) -> tupl
     scores = (*numpy.broadcast_shapes(q[:ends], k[:ends]), *heads, q[-2], k[-2])
     if mask is not None:
         check_input(mask, f"{_NAME}, attn_mask")
-        if numpy_dtype(mask.dtype).kind != "b":
-            floating(mask, None, f"{_NAME}, attn_mask")
+        if numpy_dtype(mask.dtype).kind in "iuc":
+            raise DTypeError(
+                f"{_NAME}: attn_mask has dtype {mask.dtype}, expected booleans, or real floating-point to be added"
+            )
         try:
             fits = numpy.broadcast_shapes(mask.shape, scores) == scores
         except ValueError:

@@ -62,6 +62,8 @@ def embedding(input: Any, weight: A, padding_idx: int | None = None, *, scale_gr
     if len(shape) != 2:
         raise ShapeError(f"embedding: got weight {shape}, expected (num_embeddings, embedding_dim)")
     if padding_idx is not None:
+        if not hasattr(padding_idx, "__index__"):
+            raise DTypeError(f"embedding: padding_idx is {padding_idx!r}, expected the number of a row, or None")
         if not -shape[0] <= padding_idx < shape[0]:
             raise IndexingError(
                 f"embedding: padding_idx is {padding_idx}, expected the number of one of the {shape[0]} rows of weight"

@@ -23,4 +23,6 @@ def relu(input: A) -> A:
     Raises DTypeError for a dtype without an order.
     Source: V. Nair and G. Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
     """
+    if getattr(getattr(input, "dtype", None), "kind", "") == "c":
+        raise TypeError("complex numbers have no order, expected a real dtype")  # CuPy's maximum would take them as pairs
     return maximum(input, 0)

@@ -209,7 +209,10 @@ def test_dtypes_that_do_not_fit():
         ((q.astype(np.float32), k, v), "query float32, key float64, value float64"),
         ((q.astype(complex), k, v), "query: got dtype complex128"),
         ((q, k.astype(np.int64), v), "key: got dtype int64"),
-        ((q, k, v, np.ones((3, 4), np.int64)), "attn_mask: got dtype int64"),
+        (
+            (q, k, v, np.ones((3, 4), np.int64)),
+            "attn_mask has dtype int64, expected booleans, or real floating-point to be added",
+        ),
         ((q, k, [[1.0]]), "value: the input is list"),
     ):
         with pytest.raises(DTypeError, match=message):

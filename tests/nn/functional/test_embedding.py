@@ -83,3 +83,8 @@ EXPECTS = "expected an array of integers, the numbers of rows of the weight"
 def test_what_is_refused(input, weight, padding_idx, error, message):
     with pytest.raises(error, match=re.escape(message)):
         F.embedding(input, weight, padding_idx)
+
+
+def test_a_padding_idx_that_is_no_number_of_a_row():
+    with pytest.raises(gg.DTypeError, match="embedding: padding_idx is 1.5, expected the number of a row, or None"):
+        F.embedding(gg.asarray([0, 1]), gg.ones((3, 2)), padding_idx=1.5)

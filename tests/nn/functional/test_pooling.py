@@ -91,6 +91,12 @@ def test_shapes_that_do_not_fit(call, message):
         call(np.ones((2, 3, 4)))
 
 
+def test_a_stride_that_needs_64_bits(device):
+    x = gg.asarray(np.arange(9.0).reshape(1, 1, 3, 3), device=device)
+    assert F.max_pool2d(x, 2, stride=2**40).tolist() == [[[[4.0]]]]
+    assert F.conv2d(x, gg.ones((1, 1, 2, 2), dtype=gg.float64, device=device), stride=2**40).tolist() == [[[[8.0]]]]
+
+
 def test_dtypes_that_do_not_fit():
     with pytest.raises(DTypeError, match=r"max_pool1d: got complex128 \(1, 4\), expected real numbers"):
         F.max_pool1d(np.ones((1, 4), complex), 2)

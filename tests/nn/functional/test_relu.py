@@ -33,9 +33,9 @@ def test_gradients_that_are_views_or_broadcast():
     assert_close(y.grad, np.array([[0, 2.0, 4], [1, 0, 5]]))
 
 
-def test_complex_numbers_have_no_order():
+def test_complex_numbers_have_no_order(device):
     with pytest.raises(DTypeError, match=r"relu: got complex128 \(2,\): complex numbers have no order, expected a real dtype"):
-        F.relu(np.ones(2) * 1j)
+        F.relu(gg.asarray(np.ones(2) * 1j, device=device))
 
 
 def test_a_mask_of_where_reaches_through():
