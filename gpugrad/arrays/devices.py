@@ -32,6 +32,9 @@ _log = logging.getLogger("gpugrad")
 INSTALL = 'python -m pip install "gpugrad[cuda12]" (or [cuda13], to match the CUDA version of your driver)'
 
 
+_PLAIN = frozenset({int, bool, type(None)})
+
+
 class Device:
     """A device: ``gg.device("cpu")``, ``gg.device("cuda")``, ``gg.device("cuda:1")``, ``gg.device("cuda", 1)``.
 
@@ -54,7 +57,7 @@ class Device:
         number: Any = index
         if colon and index is None and digits.isdecimal():
             number, colon = int(digits), ""
-        if isinstance(number, SupportsIndex) and not isinstance(number, bool):  # NumPy has integers too
+        if type(number) not in _PLAIN and isinstance(number, SupportsIndex):  # NumPy has integers too
             number = operator.index(number)
         good = number is None or (type(number) is int and number >= 0 and not (kind == "cpu" and number))
         if kind not in ("cpu", "cuda") or colon or not good:

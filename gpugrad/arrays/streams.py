@@ -8,13 +8,18 @@ as :func:`stream`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from gpugrad.arrays import allocator
 from gpugrad.arrays.devices import Device, DeviceLike, device_of, gpu, import_cupy, on
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.errors import DeviceError
+from gpugrad.errors import DeviceError, DTypeError
+
+
+def _check(function: str, argument: Any, expected: type) -> None:
+    if not isinstance(argument, expected):
+        raise DTypeError(f"{function}: got {type(argument).__name__}, expected a gg.cuda.{expected.__name__}")
 
 
 class Event:
@@ -36,7 +41,8 @@ class Event:
 
         Raises DeviceError if it was recorded on another GPU before.
         """
-        stream = stream or current_stream()
+        stream = current_stream() if stream is None else stream
+        _check("record", stream, Stream)
         if self.device not in (None, stream.device):
             raise DeviceError(
                 f"record: the event belongs to {self.device} and the stream to {stream.device}; make another event"
@@ -48,7 +54,9 @@ class Event:
 
     def wait(self, stream: Stream | None = None) -> None:
         """Let what is launched on a stream from now on wait for the event; the host does not."""
-        (stream or current_stream()).wait_event(self)
+        stream = current_stream() if stream is None else stream
+        _check("wait", stream, Stream)
+        stream.wait_event(self)
 
     def query(self) -> bool:
         """Whether the event has happened, or was never recorded."""
@@ -64,6 +72,7 @@ class Event:
 
         Raises ValueError if they were not, or were never recorded.
         """
+        _check("elapsed_time", end_event, Event)
         for event in (self, end_event):
             if event._event is None or event._timing["disable_timing"]:
                 raise ValueError("elapsed_time: both events must be made with enable_timing=True, and recorded")
@@ -75,7 +84,10 @@ class Stream:
 
     It does not wait for the default stream, nor that for it: order the two by :meth:`wait_stream`. A `priority` below 0 lets its
     work start before that of other streams. Streams are equal if they are the same to CUDA. `cupy_stream` is CuPy's object.
+    What is given something else than a Stream or an Event where it takes one raises DTypeError.
     """
+
+    # CUDA's handle of the default stream is 0 on every GPU and means that of the current one, so each call makes its own GPU current.
 
     __slots__ = ("cupy_stream", "device")
 
@@ -97,25 +109,31 @@ class Stream:
     def record_event(self, event: Event | None = None) -> Event:
         """Record an event, a new one by default, and return it."""
         event = Event() if event is None else event
+        _check("record_event", event, Event)
         event.record(self)
         return event
 
     def wait_event(self, event: Event) -> None:
         """Let what is launched here from now on wait for an event; the host does not. One that was never recorded is no wait."""
+        _check("wait_event", event, Event)
         if event._event is not None:
-            self.cupy_stream.wait_event(event._event)
+            with on(self.device):
+                self.cupy_stream.wait_event(event._event)
 
     def wait_stream(self, stream: Stream) -> None:
         """Let what is launched here from now on wait for all that has been launched on another stream; the host does not."""
+        _check("wait_stream", stream, Stream)
         self.wait_event(stream.record_event())
 
     def query(self) -> bool:
         """Whether all that was launched here is done."""
-        return bool(self.cupy_stream.done)
+        with on(self.device):
+            return bool(self.cupy_stream.done)
 
     def synchronize(self) -> None:
         """Let the host wait until all that was launched here is done."""
-        self.cupy_stream.synchronize()
+        with on(self.device):
+            self.cupy_stream.synchronize()
 
 
 def _made_of(stream: Any, device: int) -> Stream:
@@ -154,7 +172,11 @@ def stream(stream: Stream | None) -> Iterator[None]:
     Enter it in the thread that launches. What is computed on two streams must be ordered as above, gradients too: backward runs
     on the stream that is current where it is called.
     """
-    with nullcontext() if stream is None else on(stream.device), nullcontext() if stream is None else stream.cupy_stream:
+    if stream is None:
+        yield
+        return
+    _check("stream", stream, Stream)
+    with on(stream.device), stream.cupy_stream:
         yield
 
 
@@ -166,6 +188,7 @@ def record_stream(x: Any, stream: Stream) -> None:
     The memory goes back to the pool when the stream has done what was launched on it before the array was let go of.
     Raises DeviceError for what is not on the GPU of the stream.
     """
+    _check("record_stream", stream, Stream)
     array = getattr(x, "array", x)
     if not is_cupy(type(array)) or array.device.id != stream.device.index:
         where = device_of(array) if hasattr(array, "shape") else type(array).__name__

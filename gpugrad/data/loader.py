@@ -8,10 +8,10 @@ from typing import Any
 import numpy
 
 from gpugrad.arrays import pinned
-from gpugrad.arrays.devices import CPU, DeviceLike, cuda_problem, on, parse, say_once
+from gpugrad.arrays.devices import CPU, DeviceLike, cuda_problem, gpu, on, parse, say_once
 from gpugrad.data.dataset import fetch, items
 from gpugrad.data.prefetch import prefetched
-from gpugrad.errors import ShapeError
+from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.ops.transfer import to_device
 from gpugrad.random import Generator, default_generator
 from gpugrad.tape import Tensor
@@ -34,7 +34,7 @@ class DataLoader:
     are then fetched one by one. `num_workers` is accepted from PyTorch code and must be 0: batches are made in the calling
     process.
 
-    `device` is where the Tensors of a batch go, and None leaves them where the dataset has them. With `prefetch_factor` a thread makes
+    `device` is where the Tensors of a batch go, by name or a GPU's number, and None leaves them where the dataset has them. With `prefetch_factor` a thread makes
     that many batches ahead; for a GPU it copies them through pinned memory on a stream of its own, while the model computes::
 
         loader = gg.data.DataLoader(dataset, batch_size=64, shuffle=True, device="cuda", prefetch_factor=2)
@@ -43,7 +43,7 @@ class DataLoader:
     its own, else its draws and the model's come in another order. With `pin_memory`, batches that stay on the CPU are put into pinned
     memory, from where ``.to("cuda", non_blocking=True)`` copies while the host goes on.
     Raises ShapeError for an empty dataset, ValueError for a `batch_size` or `prefetch_factor` below 1 and for other `num_workers`,
-    DeviceError for a `device` that is absent.
+    DeviceError for a `device` that is absent, DTypeError for a `collate_fn` that is no function and a `pin_memory` that is no bool.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DataLoader:
         drop_last: bool = False,
         generator: Generator | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-        device: DeviceLike | None = None,
+        device: int | DeviceLike | None = None,
         prefetch_factor: int | None = None,
         pin_memory: bool = False,
     ) -> None:
@@ -65,6 +65,10 @@ class DataLoader:
                 raise ValueError(f"DataLoader: {name} is {count!r}, expected an integer of 1 or more")
         if num_workers != 0:
             raise ValueError(f"DataLoader: num_workers is {num_workers!r}, expected 0: batches are made in the calling process")
+        if collate_fn is not None and not callable(collate_fn):
+            raise DTypeError(f"DataLoader: collate_fn is {collate_fn!r}, expected a function from a list of samples to a batch")
+        if pin_memory not in (True, False):
+            raise DTypeError(f"DataLoader: pin_memory is {pin_memory!r}, expected True or False")
         if len(dataset) == 0:
             raise ShapeError(f"DataLoader: the dataset, a {type(dataset).__name__}, is empty; there is nothing to load")
         self.dataset = dataset
@@ -73,7 +77,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.generator = generator
         self.collate_fn = collate_fn
-        self.device = None if device is None else parse(device)
+        self.device = gpu(device) if isinstance(device, int) else None if device is None else parse(device)
         on(self.device)  # which raises where it is absent
         self.prefetch_factor = prefetch_factor
         problem = cuda_problem() if pin_memory else ""
@@ -94,8 +98,8 @@ class DataLoader:
         batches = map(self._placed, self._batches(order))
         if self.prefetch_factor is None:
             return batches
-        device = self.device or getattr(self.dataset, "device", CPU)
-        return prefetched(batches, self.prefetch_factor, device, (self.dataset, order))
+        devices = (getattr(self.dataset, "device", CPU), self.device)
+        return prefetched(batches, self.prefetch_factor, devices, (self.dataset, order))
 
     def _batches(self, order: Any) -> Iterator[Any]:
         size = len(self.dataset)
