@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from gpugrad.arrays.allocator import in_bytes
+from gpugrad.arrays.allocator import in_bytes, workspaces
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.tape import Joint, Leaf, Node, Output, Tensor
 
 
 def largest(device: int, count: int) -> list[str]:
-    """The `count` largest arrays that Tensors and graphs hold on a GPU, as text: "64.00 MiB float32 (4096, 4096) made by matmul"."""
+    """The `count` largest arrays that Tensors and graphs hold on a GPU, as text: "64.00 MiB float32 (4096, 4096) made by matmul".
+
+    Among them are the workspaces of libraries: "32.00 MiB cuBLAS workspace".
+    """
     found: dict[tuple[int, int], tuple[int, set[str], Any]] = {}
     for reason, op, array in _held():
         if is_cupy(type(array)) and array.device.id == device:
@@ -25,9 +28,13 @@ def largest(device: int, count: int) -> list[str]:
                 found[place] = (reason, set(), array)
             if reason == found[place][0]:
                 found[place][1].add(op)
-    sized = [(min(array.nbytes, array.data.mem.size), _text(reason, ops), array) for reason, ops, array in found.values()]
+    sized = [
+        (min(array.nbytes, array.data.mem.size), f"{array.dtype} {tuple(array.shape)} {_text(reason, ops)}")
+        for reason, ops, array in found.values()
+    ]
+    sized += [entry for of_library in workspaces for entry in of_library(device)]
     sized.sort(key=lambda entry: -entry[0])
-    return [f"{in_bytes(size)} {array.dtype} {tuple(array.shape)} {why}" for size, why, array in sized[:count]]
+    return [f"{in_bytes(size)} {what}" for size, what in sized[:count]]
 
 
 # Of several reasons why the same array is held, the first says it best.

@@ -1,6 +1,7 @@
 """gpugrad.holders: the largest live tensors of a GPU, and what made them or keeps them."""
 
 import gc
+import importlib
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from gpugrad.holders import largest
 if not gg.cuda.is_available():
     pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
 
+cublas = importlib.import_module("gpugrad.arrays.cuda.cublas")  # which imports CuPy
 X = np.linspace(0.1, 1, 3 << 18).reshape(3, 1 << 9, 1 << 9)  # 6 MiB, more than other tests leave behind
 
 
@@ -62,4 +64,14 @@ def test_on_this_gpu_alone():
     x = gg.asarray(X, device="cuda")
     assert len(largest(0, 1)) == 1 and len(held()) == 1
     assert not any("(3, 512, 512)" in text for text in largest(1, 1000))
+    del x
+
+
+def test_workspaces_of_libraries():
+    x = gg.ones((64, 64), device="cuda")
+    x @ x
+    if cublas.unusable:
+        pytest.skip(f"cuBLAS is {cublas.describe()}")
+    assert any(text.endswith(" MiB cuBLAS workspace") for text in largest(0, 1000))
+    assert not any("workspace" in text for text in largest(7, 1000))  # no such GPU
     del x

@@ -20,6 +20,9 @@ from gpugrad.errors import GpugradError, OutOfMemoryError
 holders: Callable[[int, int], list[str]] = lambda device, count: []
 """What holds most of the memory of a GPU, largest first: gpugrad/cuda.py sets it, for Tensors are not known here."""
 
+workspaces: list[Callable[[int], list[tuple[int, str]]]] = []
+"""Each tells, for a GPU, of memory that a library uses and no Tensor holds: how many bytes, and what it is. Libraries join."""
+
 _lock = threading.RLock()
 
 

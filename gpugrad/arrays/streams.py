@@ -84,7 +84,7 @@ class Stream:
 
     It does not wait for the default stream, nor that for it: order the two by :meth:`wait_stream`. A `priority` below 0 lets its
     work start before that of other streams. Streams are equal if they are the same to CUDA. `cupy_stream` is CuPy's object.
-    What is given something else than a Stream or an Event where it takes one raises DTypeError.
+    Methods raise DTypeError for an argument that is no Stream or no Event.
     """
 
     # CUDA's handle of the default stream is 0 on every GPU and means that of the current one, so each call makes its own GPU current.

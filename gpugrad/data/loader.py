@@ -34,8 +34,9 @@ class DataLoader:
     are then fetched one by one. `num_workers` is accepted from PyTorch code and must be 0: batches are made in the calling
     process.
 
-    `device` is where the Tensors of a batch go, by name or a GPU's number, and None leaves them where the dataset has them. With `prefetch_factor` a thread makes
-    that many batches ahead; for a GPU it copies them through pinned memory on a stream of its own, while the model computes::
+    `device` is where the Tensors of a batch go, by name or a GPU's number, and None leaves them where the dataset has them. With
+    `prefetch_factor` a thread makes that many batches ahead; for a GPU it copies them through pinned memory on a stream of its own,
+    while the model computes::
 
         loader = gg.data.DataLoader(dataset, batch_size=64, shuffle=True, device="cuda", prefetch_factor=2)
 

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, DeviceLike, device_of, module, on, parse
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, native_dtype, numpy_dtype
-from gpugrad.arrays.explain import describe
+from gpugrad.arrays.explain import describe, explain
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.sizes import Size
 from gpugrad.errors import DeviceError, DTypeError, ShapeError
@@ -36,6 +36,8 @@ def _create(name: str, *arguments: Any, device: DeviceLike | None, dtype: Any, *
         raise ShapeError(f"{name}: got {', '.join(map(repr, arguments))}: {error}") from None
     except (TypeError, OverflowError) as error:
         raise DTypeError(f"{name}: got {', '.join(map(repr, arguments))} for dtype {dtype}: {error}") from None
+    except Exception as error:  # out of memory
+        raise explain(name, error, (), {}) from None
 
 
 def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
@@ -148,9 +150,12 @@ def raw_full(like: Any, shape: tuple[int, ...], value: Any, dtype: Any, device: 
     """A raw array of the library of the raw array `like`, on its device unless another is named."""
     if isinstance(like, (numpy.ndarray, numpy.generic)) or is_cupy(type(like)):
         where = device_of(like) if device is None else parse(device)
-        with on(where):
-            xp = module(where)
-            return xp.zeros(shape, dtype) if value is False or value == 0 else xp.full(shape, value, dtype)
+        try:
+            with on(where):
+                xp = module(where)
+                return xp.zeros(shape, dtype) if value is False or value == 0 else xp.full(shape, value, dtype)
+        except MemoryError as error:
+            raise explain("full_like", error, (), {}) from None
     xp = array_namespace(like)
     where = device_of(like) if device is None else device
     return xp.full(shape, value, dtype=native_dtype(like, dtype), device=where)

@@ -43,6 +43,8 @@ class FlatBuffer:
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.steps = [0] * len(self.shapes)
         self._pieces: dict[tuple[int, ...], list[Piece]] = {}
+        # Whether a kernel updates it without taking memory: a guess, until one has run. For complex dtypes there are none.
+        self.in_place = parameters[0].dtype.kind != "c" and _has_views(parameters[0].array)
         self._lay_out(concat([reshape(p.array, (-1,)) for p in parameters]))
         self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
 
@@ -65,8 +67,7 @@ class FlatBuffer:
 
     def release(self) -> None:
         """Go to a copy of the memory if anybody else holds it, which other libraries than NumPy and CuPy do not tell."""
-        tells = isinstance(self.data, numpy.ndarray) or is_cupy(type(self.data))
-        if not tells or self._holders() != self._alone:
+        if not _has_views(self.data) or self._holders() != self._alone:
             self._lay_out(copy(self.data))
             self.take_over()
 
@@ -95,6 +96,11 @@ class FlatBuffer:
             yield members, [self.data[where], gradient, *(array[where] for array in self.state.values())]
 
 
+def _has_views(array: Any) -> bool:
+    """Whether slices of an array are views that count as references to it: NumPy's and CuPy's do, others need not."""
+    return array_kind(array) is numpy.ndarray or is_cupy(type(array))
+
+
 def _flat(gradient: Tensor | None) -> Any:
     assert gradient is not None
     flat: Any = reshape(gradient.array, (-1,))
@@ -117,7 +123,7 @@ def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[
 def buffer_key(parameter: Tensor) -> tuple[Any, ...]:
     """What parameters must share to stand in one buffer; on other libraries than NumPy and CuPy, nothing may be shared."""
     kind = array_kind(parameter.array)
-    own = () if kind is numpy.ndarray or is_cupy(kind) else (id(parameter),)
+    own = () if _has_views(parameter.array) else (id(parameter),)
     return (kind, str(getattr(parameter.array, "device", "cpu")), str(parameter.array.dtype), *own)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.devices import device_of
+from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernel, Kernels
 from gpugrad.compile.accelerate import accelerated
 from gpugrad.errors import DeviceError, DTypeError, GraphError, ShapeError
@@ -25,21 +26,17 @@ Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str
 
 
 def update_kernels(name: str, definition: Callable[..., tuple[Any, ...]]) -> Kernels:
-    """Kernels that write what `definition` returns, the new parameters and states, over the old ones.
+    """Kernels that return what `definition` does, the new parameters and states: the old arrays, where they were written over.
 
     ``definition(p, g, *state, **numbers)`` returns ``(p, *state)``. On NumPy and CuPy one kernel, derived from it, does it all
-    in one pass over memory.
+    in one pass over memory, in place; where there is none, the definition runs and the results are arrays of their own.
     """
-
-    def update(p: Any, g: Any, *state: Any, **numbers: Any) -> None:
-        for old, new in zip((p, *state), definition(p, g, *state, **numbers), strict=True):
-            old[...] = new
 
     def derived(otherwise: Kernel) -> Kernel:
         into = {0: 0} | {k: k + 1 for k in range(1, 9)}  # the gradient, argument 1, is only read
         return accelerated(definition, name, otherwise, smallest=0, into=into)
 
-    return Kernels(name, update, False, derived)
+    return Kernels(name, definition, False, derived)
 
 
 class Optimizer:
@@ -115,7 +112,7 @@ class Optimizer:
         `closure`, if given, computes the loss and its gradients first, and its result is returned. No other thread may read
         or hand out the parameters meanwhile.
         Raises ShapeError, DTypeError, DeviceError if a gradient does not fit its parameter, OutOfMemoryError if there is no room for
-        the state or a gradient; then nothing has changed.
+        the state, a gradient or, where no kernel updates in place, the results; then nothing has changed.
         """
         loss = None
         if closure is not None:
@@ -128,8 +125,20 @@ class Optimizer:
         buffers = [(group, buffer) for index, group in groups for buffer in self._current_buffers(index)]
         # All that takes memory before anything is written: whoever runs out of it finds everything as it was.
         updates = [(buffer, *update) for group, buffer in buffers for update in self._updates(buffer, group)]
-        for buffer, members, arrays, numbers in updates:
-            self.kernels[type(buffer.data)](*arrays, **numbers)
+        # So those go first that are not updated in place.
+        updates.sort(key=lambda update: update[0].in_place)
+        results = []
+        for buffer, _, (p, gradient, *state), numbers in updates:
+            try:
+                new = self.kernels[type(buffer.data)](p, gradient, *state, **numbers)
+            except MemoryError as error:
+                raise explain(self.kernels.name, error, (), {}) from None
+            results.append([(old, result) for old, result in zip((p, *state), new, strict=True) if result is not old])
+            buffer.in_place = not results[-1]
+        for (buffer, members, *_), pairs in zip(updates, results, strict=True):
+            for old, result in pairs:
+                with on(device_of(old)):  # CuPy writes on its current device
+                    old[...] = result
             for i in members:
                 buffer.steps[i] += 1
                 node = buffer.parameters[i].node

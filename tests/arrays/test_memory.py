@@ -235,6 +235,24 @@ def test_whatever_asks_raises_it(make):
     make(x, host)
 
 
+@pytest.mark.parametrize(
+    "name, make",
+    [
+        ("ones", lambda: gg.ones((8, ROW // 4), device="cuda")),
+        ("arange", lambda: gg.arange(ROW, device="cuda")),
+        ("full_like", lambda: gg.full_like(np.ones((8, ROW // 4)), 2.0, device="cuda")),
+        ("to_device", lambda: gg.asarray(np.ones((8, ROW // 4)), device="cuda")),
+        ("to_device", lambda: gg.tensor([1.0] * ROW, device="cuda")),
+    ],
+    ids=["ones", "arange", "full_like", "asarray", "tensor"],
+)
+def test_functions_that_create_name_themselves(name, make):
+    gg.cuda.empty_cache()
+    with room_for(512), pytest.raises(gg.OutOfMemoryError, match=f"^{name}: cuda:0 is out of memory") as found:
+        make()
+    assert found.value.op == name
+
+
 def test_with_an_allocator_of_the_user_ops_explain_too():
     x = array()
     pool = cupy.cuda.MemoryPool()
@@ -414,6 +432,32 @@ def test_optimizer_steps(make, steps):
     probe = model()
     most = peak_of(lambda: None) + 12 * sum(p.nbytes for p in probe.parameters())
     assert_equal_states(trained(most), trained(0))
+
+
+@pytest.mark.parametrize("steps", [0, 1], ids=["first step", "second step"])
+def test_a_step_where_an_update_is_not_in_place(steps):
+    """There are no kernels for complex parameters: the definition runs, and takes memory for its results."""
+    ps = [gg.tensor(np.ones(n, dtype), device="cuda", requires_grad=True) for n, dtype in ((8, "float32"), (4096, "complex64"))]
+    o = optim.Adam(ps, lr=0.1)
+    for p in ps:
+        p.grad = gg.ones(p.shape, dtype=p.dtype, device="cuda")
+    for _ in range(steps):
+        o.step()
+    failures = 0
+    for room in rooms(20 * ps[1].nbytes, count=20):
+        before = [p.detach().cpu().numpy() for p in ps]
+        try:
+            with room_for(room):
+                o.step()
+            break
+        except gg.OutOfMemoryError as error:
+            failures += 1
+            assert error.op  # noqa: PT017
+            for p, expected in zip(ps, before, strict=True):
+                np.testing.assert_array_equal(p.detach().cpu().numpy(), expected)
+    assert failures and {state["step"] for state in o.state_dict()["state"].values()} == {steps + 1}
+    for p in ps:
+        np.testing.assert_allclose(p.detach().cpu().numpy(), 1 - 0.1 * (steps + 1), rtol=1e-4)
 
 
 def test_loading_a_state():

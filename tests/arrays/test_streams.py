@@ -86,6 +86,53 @@ def test_events():
             one.elapsed_time(other)
 
 
+@pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
+def test_the_default_stream_of_a_gpu_that_is_not_current():
+    """CUDA's handle of it, 0, means the default stream of the current GPU."""
+    there, side = gg.cuda.current_stream("cuda:1"), gg.cuda.Stream("cuda:1")
+    with gg.cuda.stream(side):
+        x = gg.asarray(X, device="cuda:1")
+    there.wait_stream(side)
+    assert_close(gg.exp(x), np.exp(X), rtol=1e-12)  # on the default stream of cuda:1
+    assert gg.cuda.current_device() == 0
+
+
+@pytest.mark.skipif(gg.cuda.device_count() < 2 or not STANDIN, reason="needs two GPUs, and the stand-in")
+def test_asking_and_waiting_for_the_default_stream_of_a_gpu_that_is_not_current():
+    there = gg.cuda.default_stream("cuda:1")
+    for device in range(2):
+        gg.cuda.synchronize(device)
+    cupy.standin.lagging = True
+    try:
+        with gg.cuda.stream(there):
+            gg.ones(3, device="cuda:1")
+        assert not there.query()
+        there.synchronize()
+        assert there.query()
+    finally:
+        cupy.standin.lagging = False
+
+
+@pytest.mark.parametrize(
+    "function, given, expected",
+    [
+        ("stream", lambda: gg.cuda.stream("x").__enter__(), "str, expected a gg.cuda.Stream"),
+        ("stream", lambda: gg.cuda.stream(gg.cuda.Event()).__enter__(), "Event, expected a gg.cuda.Stream"),
+        ("record_stream", lambda: gg.cuda.record_stream(gg.ones(2, device="cuda"), None), "NoneType, expected a gg.cuda.Stream"),
+        ("record", lambda: gg.cuda.Event().record(3), "int, expected a gg.cuda.Stream"),
+        ("record", lambda: gg.cuda.Event().record(0), "int, expected a gg.cuda.Stream"),
+        ("wait", lambda: gg.cuda.Event().wait("x"), "str, expected a gg.cuda.Stream"),
+        ("wait_stream", lambda: gg.cuda.current_stream().wait_stream(3), "int, expected a gg.cuda.Stream"),
+        ("wait_event", lambda: gg.cuda.current_stream().wait_event(3), "int, expected a gg.cuda.Event"),
+        ("record_event", lambda: gg.cuda.current_stream().record_event(3), "int, expected a gg.cuda.Event"),
+        ("elapsed_time", lambda: gg.cuda.Event(enable_timing=True).elapsed_time(3), "int, expected a gg.cuda.Event"),
+    ],
+)  # fmt: skip
+def test_arguments_that_are_no_stream_or_event(function, given, expected):
+    with pytest.raises(gg.DTypeError, match=f"^{function}: got {expected}$"):
+        given()
+
+
 @pytest.mark.parametrize("device", ["cpu", 99, "cuda:99", "nowhere"])
 def test_devices_that_are_no_gpu(device):
     for function in (gg.cuda.Stream, gg.cuda.current_stream, gg.cuda.default_stream):

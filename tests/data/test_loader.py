@@ -128,3 +128,18 @@ def test_an_empty_dataset(dataset):
 def test_batch_sizes_below_one(batch_size):
     with pytest.raises(ValueError, match=f"DataLoader: batch_size is {batch_size}, expected an integer of 1 or more"):
         DataLoader(DATASET, batch_size)
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"collate_fn": 3}, gg.DTypeError, "collate_fn is 3, expected a function"),
+        ({"pin_memory": "yes"}, gg.DTypeError, "pin_memory is 'yes', expected True or False"),
+        ({"device": 99}, gg.DeviceError, "cuda:99"),
+        ({"device": -1}, gg.DeviceError, "-1"),
+        ({"device": True}, gg.DeviceError, "device is True, expected a GPU"),
+    ],
+)
+def test_wrong_options(options, error, message):
+    with pytest.raises(error, match=message):
+        DataLoader(np.ones((4, 2)), **options)

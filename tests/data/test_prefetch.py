@@ -1,5 +1,6 @@
 """gpugrad.data.prefetch: batches made ahead, by a thread and on a stream of their own."""
 
+import contextlib
 import gc
 import threading
 import time
@@ -165,6 +166,36 @@ def test_copied_on_a_stream_of_its_own_in_order():
                 if STANDIN:
                     before = here.cupy_stream.launched
         assert total.cpu().tolist() == (4 * X.sum(axis=0)).tolist()
+
+
+@pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("source", ["cpu", "cuda:0", "cuda:1"])
+@pytest.mark.parametrize("target", ["cpu", 0, "cuda:1"])
+@pytest.mark.parametrize("on_the_side", [False, True])
+def test_from_and_to_gpus_that_are_not_current(source, target, on_the_side):
+    """Data and batches may be on two GPUs; on the stand-in, what is not ordered on either raises."""
+    with contextlib.ExitStack() as streams:
+        for i in range(2 * on_the_side):  # also where the consumer has left the default streams
+            streams.enter_context(gg.cuda.stream(gg.cuda.Stream(1 - i)))
+        dataset = TensorDataset(gg.asarray(X, device=source), gg.asarray(Y, device=source))
+        loader = DataLoader(dataset, 6, shuffle=True, device=target, prefetch_factor=2, generator=gg.random.Generator(1))
+        expected = DataLoader(DATASET, 6, shuffle=True, generator=gg.random.Generator(1))
+        for (x, y), (x_expected, y_expected) in zip(loader, expected, strict=True):
+            assert x.device == y.device == gg.device("cuda:0" if target == 0 else target)
+            assert (x + 0).cpu().tolist() == x_expected.tolist() and y.cpu().tolist() == y_expected.tolist()
+        assert gg.cuda.current_device() == 0
+
+
+@pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
+def test_the_gpu_that_is_current_at_the_first_batch_stays():
+    batches = iter(DataLoader(DATASET, 4, device="cuda", prefetch_factor=2))
+    found = [next(batches)[1]]
+    gg.cuda.set_device(1)
+    try:
+        found += [y for _, y in batches]
+        assert {str(y.device) for y in found} == {"cuda:0"} and gg.concat([y.cpu() for y in found]).tolist() == Y.tolist()
+    finally:
+        gg.cuda.set_device(0)
 
 
 @pytest.mark.skipif(not STANDIN, reason="only the stand-in counts")

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import cupy
 
+from gpugrad.arrays import allocator
 from gpugrad.errors import LibraryError
 from gpugrad.modes import get_float32_matmul_precision
 
@@ -113,6 +114,8 @@ class _Handle:
     """A cuBLAS handle with its stream and workspace."""
 
     __slots__ = ("gemm", "gemm_batched", "pointer", "stream", "workspace")
+    workspace: Any  # CuPy's MemoryPointer, or None
+    made: ClassVar[list[_Handle]] = []  # all that there are: none is ever destroyed
 
     def __init__(self) -> None:
         """On CuPy's current device. Raises LibraryError if the library is not there, or makes none."""
@@ -124,6 +127,7 @@ class _Handle:
         _call("cublasSetMathMode", pointer, _MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)
         self.pointer = pointer.value
         self.forget()
+        self.made.append(self)
 
     def forget(self) -> None:
         """Give the workspace back: to the pool of the stream that it was allocated on, where later work comes after the present."""
@@ -158,6 +162,14 @@ class _Handles(dict[int, _Handle]):
         for device, handle in self.items():
             handle.forget()
             self.spare.setdefault(device, []).append(handle)
+
+
+def _workspaces(device: int) -> list[tuple[int, str]]:
+    held = [handle.workspace for handle in _Handle.made]
+    return [(memory.mem.size, "cuBLAS workspace") for memory in held if memory is not None and memory.device_id == device]
+
+
+allocator.workspaces.append(_workspaces)
 
 
 class _Thread(threading.local):

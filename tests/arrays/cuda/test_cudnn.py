@@ -258,7 +258,7 @@ def test_attention_that_cudnn_does_not_take(shape, dtype, options, used):
 
 def test_operands_in_two_places_are_refused(used):
     q = draw((2, 5, 8), "float16", 0)
-    with pytest.raises(DeviceError, match="attention: operands are on cuda .* and cpu"):
+    with pytest.raises(DeviceError, match="scaled_dot_product_attention: operands are on cpu .* and cuda:0 "):
         F.scaled_dot_product_attention(cupy.asarray(q), q, q)
 
 
