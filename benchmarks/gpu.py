@@ -13,7 +13,7 @@ In order, each part in its own process with a time limit, its output kept in DIR
 Nothing needs to be installed but Python, NumPy, SciPy and CuPy: what is missing of array-api-compat, safetensors, pytest, hypothesis,
 array-api-strict and what they need is taken from a folder of wheels, ``--wheels DIR``, without installing it. The results, <gpu>.json
 and <gpu>.md, are written to DIR and to benchmarks/results, or where ``--json FILE`` says; a part for which there was no time is "not
-run". Exit code: 0 if everything ran and passed, 1 if not, 2 if there is no GPU to run on.
+run". Exit code: 0 if everything ran and passed, 1 if not, 2 if there is no GPU to run on or results cannot be written.
 ``python -m gpugrad check --device cuda --full`` starts this.
 """
 
@@ -26,6 +26,7 @@ import os
 import platform
 import re
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -70,7 +71,16 @@ def main(arguments: list[str]) -> int:
         "--workers", type=int, default=min(8, machine.cores()), help="processes for the tests, with pytest-xdist"
     )
     options = parser.parse_args(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        for folder in (options.out, *([options.json.parent] if options.json else [])):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        if options.json and options.json.is_dir():
+            raise IsADirectoryError(f"{options.json} is a folder")
+    except OSError as error:
+        print(f"gpu.py: nothing was run: results cannot be written: {error}", file=sys.stderr)
+        return 2
     return _Session(options).run()
 
 

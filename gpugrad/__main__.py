@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import gpugrad
-from gpugrad.check import about
+from gpugrad.arrays.devices import on
+from gpugrad.check import about, files
 from gpugrad.errors import DeviceError
 
 CHECKOUT = Path(gpugrad.__file__).resolve().parents[1]
@@ -23,11 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     info = commands.add_parser("info", help="versions, devices, kernels, libraries, caches")
     info.add_argument("--json", action="store_true", help="as JSON")
+    info.add_argument(
+        "--kernels", action="store_true", help="compile the kernels for GPUs, to say which do not compile (seconds each, once)"
+    )
     check = commands.add_parser(
         "check", help="hold every op, rule and kernel on a device to the CPU: is my GPU computing right?"
     )
     check.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, or auto: a GPU if there is one (the default)")
-    check.add_argument("--only", default="*", metavar="PATTERN", help="checks by kind or name: softmax, kernel, 'op:c*'")
+    check.add_argument("--only", metavar="PATTERN", help="checks by kind or name: softmax, kernel, 'op:c*'")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
     check.add_argument(
         "--full",
@@ -44,35 +49,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
     options = parser.parse_args(arguments)
     if options.command == "info":
-        found = about.describe()
+        found = about.describe(options.kernels)
         print(json.dumps(found, indent=1) if options.json else about.text(found))
         return 0
+    if options.json is not None and (problem := files.problem(options.json)):
+        return _refused(options.command, problem)
     if options.command == "bench":  # imported only for this command, as what it trains and measures is not needed by the others
         return int(importlib.import_module("gpugrad.bench.report").bench(options.devices, options.quick, options.json))
     try:
         device = gpugrad.Device(options.device)
     except DeviceError as error:
-        print(f"gpugrad check: {error}", file=sys.stderr)
-        return 2
+        return _refused("check", error)
     if options.full:
-        return _full(device, options.json)
+        return _full(device, options.only, options.json)
     # Only for this command: records and their references take a while to import.
-    return int(importlib.import_module("gpugrad.check.report").check(str(device), options.only, options.json))
+    return int(importlib.import_module("gpugrad.check.report").check(str(device), options.only or "*", options.json))
 
 
-def _full(device: gpugrad.Device, file: Path | None) -> int:
+def _full(device: gpugrad.Device, only: str | None, file: Path | None) -> int:
     """All that a GPU can show, by benchmarks/gpu.py of the checkout that this package lies in."""
     script = CHECKOUT / "benchmarks" / "gpu.py"
+    if only is not None:
+        return _refused("check", f"--full runs every check, and --only is {only!r}; leave out one of the two")
     if device.type != "cuda":
-        problem = f"--full needs a GPU, and the device is {device}; pass --device cuda"
-    elif not script.exists():
-        problem = (
+        return _refused("check", f"--full needs a GPU, and the device is {device}; pass --device cuda")
+    if not script.exists():
+        return _refused(
+            "check",
             f"--full needs a checkout of gpugrad: benchmarks/gpu.py and tests/ are not beside the package in {CHECKOUT}; "
-            "clone the repository and run this command there"
+            "clone the repository and run this command there",
         )
-    else:
-        return subprocess.call([sys.executable, str(script), *([] if file is None else ["--json", str(file.resolve())])])
-    print(f"gpugrad check: {problem}", file=sys.stderr)
+    environment = dict(os.environ)
+    if device.index is not None:  # it becomes the only GPU that the parts of the run see
+        try:
+            on(device)
+        except DeviceError as error:
+            return _refused("check", error)
+        visible = environment.get("CUDA_VISIBLE_DEVICES")
+        environment["CUDA_VISIBLE_DEVICES"] = str(device.index) if visible is None else visible.split(",")[device.index].strip()
+    command = [sys.executable, str(script), *([] if file is None else ["--json", str(file.resolve())])]
+    return subprocess.call(command, env=environment)
+
+
+def _refused(command: str, problem: object) -> int:
+    print(f"gpugrad {command}: {problem}", file=sys.stderr)
     return 2
 
 

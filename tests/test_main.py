@@ -73,6 +73,12 @@ def test_a_check_that_fails_gives_1_and_is_named(
         (["--device", "tpu"], "gpugrad check: unknown device 'tpu'"),
         (["--device", "cpu", "--only", "softmix"], "gpugrad check: no check is called 'softmix'"),
         (["--device", "cpu", "--full"], "gpugrad check: --full needs a GPU, and the device is cpu"),
+        (["--device", "cuda:99", "--full"], "gpugrad check: device 'cuda:99': "),
+        (
+            ["--device", "cuda", "--full", "--only", "softmax"],
+            "gpugrad check: --full runs every check, and --only is 'softmax'",
+        ),
+        (["--device", "cpu", "--json", str(ROOT)], f"gpugrad check: cannot write '{ROOT}'"),
     ],
 )
 def test_what_cannot_be_checked_gives_2_and_says_why(
@@ -91,6 +97,32 @@ def test_without_a_gpu_the_full_check_has_nothing_to_run_on(tmp_path: Path) -> N
     assert not (tmp_path / "results.json").exists()
 
 
+@GPU
+@pytest.mark.parametrize(("visible", "seen"), [(None, "0"), ("3,1", "3"), (" GPU-5", "GPU-5")])
+def test_the_full_check_of_one_gpu_sees_that_alone(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: str) -> None:
+    environments: list[dict[str, str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command, env: environments.append(env) or 0)
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert command.main(["check", "--device", "cuda", "--full"]) == command.main(["check", "--device", "cuda:0", "--full"]) == 0
+    assert [env.get("CUDA_VISIBLE_DEVICES") for env in environments] == [visible, seen]
+
+
+@GPU
+def test_what_does_not_compile_during_a_check_is_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    modules = pytest.importorskip("gpugrad.arrays.cuda.modules")
+    monkeypatch.setattr(modules, "failures", {})
+    monkeypatch.setattr("gpugrad.check.report.run", lambda *a: modules.failures.update({"the fused function f": "/tmp/f.log"}))
+    file = tmp_path / "results.json"
+    assert command.main(["check", "--device", "cuda", "--only", "op:exp", "--json", str(file)]) == 0
+    assert "the fused function f did not compile: its log is /tmp/f.log" in capsys.readouterr().out
+    assert "the fused function f did not compile" in json.loads(file.read_text())["about"]["kernels"]["cuda"]
+
+
 def test_the_full_check_outside_of_a_checkout_says_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -104,12 +136,13 @@ def test_the_full_check_outside_of_a_checkout_says_what_is_missing(
 @pytest.mark.parametrize(
     ("devices", "message"),
     [
+        ("cpu --json .", "gpugrad bench: cannot write '.'"),
         ("cpu,cuda:99", "gpugrad bench: device 'cuda:99': "),
         ("tpu", "gpugrad bench: unknown device 'tpu'"),
     ],
 )
-def test_bench_of_a_device_that_is_not_there_gives_2(devices: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["bench", "--quick", "--devices", devices]) == 2
+def test_bench_that_cannot_be_gives_2(devices: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["bench", "--quick", "--devices", *devices.split()]) == 2
     assert capsys.readouterr().err.startswith(message)
 
 

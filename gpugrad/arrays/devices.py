@@ -253,14 +253,14 @@ def _driver_problem(cupy: Any, status: int | None, said: str) -> str:
         return f"{installed} CUDA does not start: {said}"
     if driver := runtime.driverGetVersion():
         return (
-            f"{installed} the NVIDIA driver is too old: it supports CUDA {_version(driver)}, and this CuPy is built with CUDA "
-            f"{_version(runtime.runtimeGetVersion())}; update the driver, or install the CuPy that matches it: {INSTALL}"
+            f"{installed} the NVIDIA driver is too old: it supports CUDA {cuda_version(driver)}, and this CuPy is built with CUDA "
+            f"{cuda_version(runtime.runtimeGetVersion())}; update the driver, or install the CuPy that matches it: {INSTALL}"
         )
     return f"{installed} no NVIDIA driver was found; if there is a GPU, install its driver"
 
 
-def _version(number: int) -> str:
-    """12090 as "12.9"."""
+def cuda_version(number: int) -> str:
+    """A version as CUDA numbers it: 12090 as "12.9"."""
     return f"{number // 1000}.{number % 1000 // 10}"
 
 

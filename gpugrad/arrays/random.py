@@ -116,7 +116,10 @@ class _CudaWords(NamedTuple):
         """``count`` samples, in one pass from a kernel of that name where it compiles; else by ``make``, from stored words."""
         kernels = _cuda_kernels()
         found = NotImplemented if kernel is None else getattr(kernels, kernel)(self.key, self.offset, count, *arguments)
-        return make(kernels.bits(*self))[:count] if found is NotImplemented else found
+        if found is not NotImplemented:
+            return found
+        with kernels.compiling("random numbers"):
+            return make(kernels.bits(*self))[:count]
 
 
 def _device_index(device: str | int | None) -> int | None:
@@ -174,7 +177,12 @@ def below(state: Array, shape: Sequence[int], threshold: float, width: int) -> A
     if isinstance(state, np.ndarray):
         return _collect(np, functools.partial(_cpu_words, state), words, count, make).reshape(shape)
     with state.device:
-        return _cuda_kernels().below_at(state, count, width, limit).reshape(shape)
+        kernels = _cuda_kernels()
+        found = kernels.below_at(state, count, width, limit)
+        if found is NotImplemented:
+            with kernels.compiling("random numbers"):
+                found = make(_words_at(import_cupy(), state, words))[:count]
+        return found.reshape(shape)
 
 
 def _cpu_words(state: Array, count: int) -> Iterator[Array]:
@@ -184,6 +192,31 @@ def _cpu_words(state: Array, count: int) -> Iterator[Array]:
         yield philox.random_raw(_PIECE)
         count -= _PIECE
     yield philox.random_raw(count)
+
+
+def _words_at(xp: ModuleType, state: Array, count: int) -> Array:
+    """``count`` words from a state on, by Philox4x64-10 in the functions of an array module: where no kernel makes them."""
+    number = xp.arange(-(-count // 4), dtype=np.uint64)
+    c = []
+    carry = np.uint64(1)  # block number n encrypts n + 1
+    for i in range(2, 6):
+        limb = state[i : i + 1] + carry
+        carry = (limb < carry).astype(np.uint64)
+        if i == 2:
+            limb = limb + number
+            carry = carry + (limb < number)  # one of the two at most
+        c.append(limb)
+    k0, k1 = state[0:1], state[1:2]
+    for _ in range(10):
+        high0, high1 = _multiply_high(c[0], _MULTIPLIERS[0]), _multiply_high(c[2], _MULTIPLIERS[1])
+        low0, low1 = c[0] * np.uint64(_MULTIPLIERS[0]), c[2] * np.uint64(_MULTIPLIERS[1])
+        c = [high1 ^ c[1] ^ k0, low1, high0 ^ c[3] ^ k1, low0]
+        k0, k1 = k0 + np.uint64(_WEYL[0]), k1 + np.uint64(_WEYL[1])
+    return xp.stack(c, axis=1).reshape(-1)[:count]
+
+
+_MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
+_WEYL = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 
 
 # ----------------------------------------------------------------------------------------------------------- distributions

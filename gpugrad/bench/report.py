@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import sys
 import time
@@ -17,6 +15,7 @@ from gpugrad.bench import mlp, ops, transfers
 from gpugrad.bench.case import Case
 from gpugrad.bench.compare import FULL, QUICK, Measure, crossovers, faster, rows
 from gpugrad.bench.method import Row, Spread, interleaved, ratio_label
+from gpugrad.check import files
 from gpugrad.check.about import describe, name_of
 from gpugrad.compile.runtime import get_num_threads
 from gpugrad.errors import DeviceError
@@ -51,7 +50,7 @@ def bench(
         print(f"gpugrad bench: {error}", file=sys.stderr)
         return 2
     about = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": files.today(),
         "devices": {str(device): name_of(str(device)) for device in chosen},
         "threads": threads(),
         "rounds": effort.rounds,
@@ -72,7 +71,9 @@ def bench(
             print(f"{'':2}{sentence(crossing, found[begun:])}", flush=True)
         crossings += here
         if file is not None:  # after every case, so that a run that is cut short leaves what it measured
-            _write(file, {**about, "rows": [row.as_dict() | {"faster": faster(row)} for row in found], "crossovers": crossings})
+            files.write(
+                file, {**about, "rows": [row.as_dict() | {"faster": faster(row)} for row in found], "crossovers": crossings}
+            )
     return int(any(row.void for row in found))
 
 
@@ -150,8 +151,3 @@ def _quartiles(spread: Spread, unit: str = "") -> str:
 def number(value: float) -> str:
     """Three significant digits, without an exponent where that is readable."""
     return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

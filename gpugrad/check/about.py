@@ -14,7 +14,7 @@ from typing import Any
 
 import gpugrad
 from gpugrad import cuda
-from gpugrad.arrays.devices import Device, cuda_problem, import_cupy, on
+from gpugrad.arrays.devices import Device, cuda_problem, cuda_version, import_cupy, on
 from gpugrad.compile import build
 
 DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "safetensors", "ml-dtypes", "nvidia-cudnn-frontend", "mpi4py")
@@ -37,15 +37,18 @@ ENVIRONMENT = {
 DEFINITION = "dtypes that a kernel does not take (complex ones, for most) are computed by the op's definition"
 
 
-def describe() -> dict[str, Any]:
-    """All of it, as JSON takes it."""
+def describe(kernels: bool = False) -> dict[str, Any]:
+    """All of it, as JSON takes it; `kernels` compiles those for GPUs, to tell which do not."""
     problem = cuda_problem()
     return {
         "versions": _versions(),
         "cuda": {"usable": not problem, "problem": problem or None, **({} if problem else _cuda())},
         "devices": ["cpu"] if problem else ["cpu", *map(_device, range(cuda.device_count()))],
         "default_device": _or_said(lambda: str(gpugrad.get_default_device())),
-        "kernels": {"cpu": _cpu_kernels(), **({} if problem else {"cuda": _cuda_kernels()})},
+        "kernels": {
+            "cpu": _cpu_kernels(),
+            **({} if problem else {"cuda": {**cuda_kernels(), **(compile_kernels() if kernels else {})}}),
+        },
         "caches": _caches(),
         "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
     }
@@ -105,12 +108,9 @@ def _or_said(ask: Callable[[], Any]) -> str:
 def _cuda() -> dict[str, str]:
     cupy = import_cupy()
 
-    def version(number: int) -> str:
-        return f"{number // 1000}.{number % 1000 // 10}"
-
     return {
-        "driver": _or_said(lambda: version(cupy.cuda.runtime.driverGetVersion())),
-        "runtime": _or_said(lambda: version(cupy.cuda.runtime.runtimeGetVersion())),
+        "driver": _or_said(lambda: cuda_version(cupy.cuda.runtime.driverGetVersion())),
+        "runtime": _or_said(lambda: cuda_version(cupy.cuda.runtime.runtimeGetVersion())),
         "nvrtc": _or_said(lambda: ".".join(map(str, importlib.import_module("cupy.cuda.nvrtc").getVersion()))),
     }
 
@@ -134,20 +134,46 @@ def _cpu_kernels() -> dict[str, str]:
     return {"compiled": f"by {' '.join(command)}" if command else (lines or ["no C compiler was found"])[0]}
 
 
-def _cuda_kernels() -> dict[str, str]:
-    """What computes on a GPU besides CuPy. The modules import CuPy, so they are imported here and not at the top."""
-    backend = importlib.import_module("gpugrad.arrays.cupy")
-    modules = importlib.import_module("gpugrad.arrays.cuda.modules")
-    dtypes = ", ".join(sorted(modules.DTYPES))
+def cuda_kernels() -> dict[str, str]:
+    """What computes on a GPU besides CuPy, and what did not compile so far in this process."""
+    # The modules import CuPy, so they are imported here and not at the top.
+    backend, cudnn = (importlib.import_module(f"gpugrad.arrays.{name}") for name in ("cupy", "cuda.cudnn"))
+    dtypes = ", ".join(sorted(importlib.import_module("gpugrad.arrays.cuda.modules").DTYPES))
     found = {
         "compiled": "by NVRTC, through CuPy",
         "written by hand": f"{', '.join(sorted(backend.HAND_WRITTEN)) or 'none'} (for {dtypes})",
-        **{f"{what} did not compile": f"its log is {log}" for what, log in modules.failures.items()},
+        **failures(),
     }
     for name, module in (("cuBLAS", "cublas"), ("cuDNN", "cudnn")):
-        with on(Device("cuda")):
-            found[name] = _or_said(lambda m=module: importlib.import_module(f"gpugrad.arrays.cuda.{m}").describe())  # type: ignore[misc]
+        found[name] = _or_said(lambda m=module: _library(m))  # type: ignore[misc]
+    if cudnn.library().module is not None:
+        found["cuDNN"] += f" (for {', '.join(sorted(backend.CUDNN))})"
     return found
+
+
+def _library(module: str) -> str:
+    with on(Device("cuda")):
+        return str(importlib.import_module(f"gpugrad.arrays.cuda.{module}").describe())
+
+
+def failures() -> dict[str, str]:
+    """The kernels for GPUs that did not compile so far in this process, and the compiler's logs."""
+    found = importlib.import_module("gpugrad.arrays.cuda.modules").failures
+    return {f"{what} did not compile": f"its log is {log}" for what, log in found.items()}
+
+
+def compile_kernels() -> dict[str, str]:
+    """Compile every kernel written by hand, on every GPU, for every dtype: which compile, and the logs of those that do not.
+
+    Seconds for each source the first time; CuPy keeps what it compiled on disk.
+    """
+    modules = importlib.import_module("gpugrad.arrays.cuda.modules")
+    compiled: dict[str, bool] = {}
+    for number in range(cuda.device_count()):
+        with on(Device("cuda", number)):
+            for what, good in modules.compile_all():
+                compiled[what] = good and compiled.get(what, True)
+    return {"that compile": ", ".join(what for what, good in compiled.items() if good) or "none", **failures()}
 
 
 def _caches() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The checks of kernels written by hand: each, in every dtype that it takes, against the record of its op in float64."""
+"""The checks of kernels written by hand, and of cuDNN's: each, in every dtype that it takes, against the op's record in float64."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gpugrad.check.backend import NUMPY, Backend
 from gpugrad.check.large import LARGE
 from gpugrad.check.records import CASES
 from gpugrad.check.records.case import examples
-from gpugrad.check.result import Check, Measured
+from gpugrad.check.result import Check, Measured, SkipError
 from gpugrad.compile.keys import is_array
 from gpugrad.families import TABLES
 from gpugrad.modes import (
@@ -30,13 +30,25 @@ TOLERANCES = {"float64": 1e-11, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e
 
 
 def checks(backend: Backend) -> Iterator[Check]:
-    """A check for each kernel and dtype; none on the CPU, where no kernel is written by hand."""
+    """A check for each kernel and dtype; none on the CPU, where there are none."""
     if backend is NUMPY:
         return
-    # It imports CuPy, which is there if the backend is.
-    for name in sorted(importlib.import_module("gpugrad.arrays.cupy").HAND_WRITTEN):
+    for name in sorted(_kernels()):
         for precision in filter(known, TOLERANCES):
             yield Check("kernel", f"{name} {precision}", lambda b, name=name, p=precision: _kernel(name, p, b))  # type: ignore[misc]
+
+
+def _kernels() -> dict[str, Any]:
+    """Those written by hand, and cuDNN's: by the name of the op."""
+    table = importlib.import_module("gpugrad.arrays.cupy")  # it imports CuPy, which is there if the backend is
+    return {**table.HAND_WRITTEN, **table.CUDNN}
+
+
+def _ask_for_cudnn(name: str) -> None:
+    """Raises SkipError for an op of cuDNN's where that is not used."""
+    found = importlib.import_module("gpugrad.arrays.cuda.cudnn").library()
+    if name in importlib.import_module("gpugrad.arrays.cupy").CUDNN and found.module is None:
+        raise SkipError(f"cuDNN is not used: {found.reason}")
 
 
 def known(precision: str) -> bool:
@@ -50,6 +62,7 @@ def known(precision: str) -> bool:
 
 def _kernel(name: str, precision: str, backend: Backend) -> Measured:
     """The examples of the op of which the kernel takes any operands. Raises CompilationError where its source does not compile."""
+    _ask_for_cudnn(name)
     chosen = examples([case for case in (*CASES, *LARGE) if case.name == name], complex=False)
     for example, turned, deterministic in itertools.product(chosen, (False, True), (False, True)):
         arguments = example.arguments(precision, backend)
@@ -93,7 +106,7 @@ def _double(x: Any) -> Any:
 @contextlib.contextmanager
 def _watched(name: str, backend: Backend) -> Iterator[list[bool]]:
     """The op calls its hand-written kernel meanwhile, whatever else stands in front of it; for each call, whether that took it."""
-    kernel = importlib.import_module("gpugrad.arrays.cupy").HAND_WRITTEN[name]
+    kernel = _kernels()[name]
     table = TABLES[name]
     kind = type(backend.asarray(0.0))
     before = table[kind]

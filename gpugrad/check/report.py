@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import fnmatch
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gpugrad.arrays.devices import Device, on
-from gpugrad.check import kernels, ops, parts
-from gpugrad.check.about import describe, name_of
+from gpugrad.check import files, kernels, ops, parts
+from gpugrad.check.about import cuda_kernels, describe, failures, name_of
 from gpugrad.check.backend import NUMPY, Backend
 from gpugrad.check.backend import on as backend_on
 from gpugrad.check.result import Check, Result, run
@@ -43,7 +40,8 @@ def check(device: str, only: str = "*", file: Path | None = None) -> int:
             f"gpugrad check: no check is called {only!r}; the names are in the third column of a full report", file=sys.stderr
         )
         return 2
-    name, about = name_of(backend.device), describe()  # asked now: a GPU that an error has ended says nothing any more
+    # Asked now: a GPU that an error has ended says nothing of itself any more.
+    name, about = name_of(backend.device), describe()
     print(f"{name}: {len(chosen)} checks; the figure is the largest error in units of the tolerance", flush=True)
     if backend is not NUMPY and not kernels.known("bfloat16"):
         print("bfloat16 is not checked: CuPy takes it from ml_dtypes, which is not installed")
@@ -51,8 +49,10 @@ def check(device: str, only: str = "*", file: Path | None = None) -> int:
 
     def write() -> None:
         if file is not None:
-            head = {"date": _today(), "device": backend.device, "name": name, "summary": summary(results, name), "about": about}
-            _write(file, {**head, "results": [dataclasses.asdict(result) for result in results]})
+            if backend is not NUMPY:  # what compiles, and what cuDNN refuses, shows when it is launched
+                about["kernels"]["cuda"] = cuda_kernels()
+            head = {"date": files.today(), "device": backend.device, "name": name, "summary": summary(results, name)}
+            files.write(file, {**head, "about": about, "results": [as_json(result) for result in results]})
 
     def report(result: Result) -> None:
         print(result.line, flush=True)
@@ -62,6 +62,8 @@ def check(device: str, only: str = "*", file: Path | None = None) -> int:
 
     run(chosen, backend, report)
     print(f"\n{summary(results, name)}")
+    for what, log in ({} if backend is NUMPY else failures()).items():
+        print(f"{what}: {log}")
     write()
     return int(any(result.status not in ("pass", "skip") for result in results))
 
@@ -77,14 +79,7 @@ def summary(results: Sequence[Result], name: str) -> str:
     return line + (f"; {lost} not run" if lost else "")
 
 
-def _today() -> str:
-    return datetime.datetime.now(datetime.UTC).date().isoformat()
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Infinity, which JSON lacks, as text."""
-    for result in content["results"]:
-        if result["error"] == float("inf"):
-            result["error"] = "inf"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def as_json(result: Result) -> dict[str, object]:
+    """A result as JSON takes it, which has no infinity: that is text."""
+    found = dataclasses.asdict(result)
+    return found | {"error": "inf"} if result.error == float("inf") else found

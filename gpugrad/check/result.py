@@ -22,9 +22,16 @@ NOTHING = {"fused": "gg.fuse cannot trace it", "kernel": "it takes none of these
 """By kind of check: what it means that there was nothing to compare."""
 
 
+class SkipError(Exception):
+    """There is nothing to compare, for the reason that this says."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """A named line of the report. `measure` compares on a backend; it raises AssertionError where shapes or dtypes differ."""
+    """A named line of the report. `measure` compares on a backend; it raises AssertionError where shapes or dtypes differ.
+
+    It raises SkipError where there is nothing to compare.
+    """
 
     kind: str
     name: str
@@ -87,6 +94,8 @@ def _run(check: Check, backend: Backend) -> Result:
                         status, message = "fail", f"{what}: {error:.3g} times the tolerance"
                     worst = max(worst, error)
                 _wait(backend)  # an error of a kernel belongs to the check that launched it
+        except SkipError as error:
+            status, message = "skip", str(error)
         except AssertionError as error:
             status, message, worst = "fail", _first_line(error), numpy.inf
         except MemoryError as error:  # OutOfMemoryError, of gpugrad and of CuPy, is one

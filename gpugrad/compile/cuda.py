@@ -83,7 +83,9 @@ class Library:
         except Exception as error:  # CompileException, or whatever a missing or half-installed NVRTC raises
             if isinstance(error, MemoryError) or allocator.ran_out(error):
                 raise
-            log = modules.write_log(name, f"{error}\n\n{cuda_source.translation_unit(source, False)}")
+            log = modules.failed(
+                f"the fused function {name}", name, f"{error}\n\n{cuda_source.translation_unit(source, False)}"
+            )
             message = "its kernels could not be compiled, so the plain definition runs; the compiler's log is in"
             _log.warning("gpugrad: %s: %s %s", name, message, log)
             self.launch = None

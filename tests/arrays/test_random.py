@@ -137,6 +137,13 @@ def test_bits_refuses(arguments, error, words):
         bits(*arguments)
 
 
+@pytest.mark.parametrize("offset", [0, 2**64 - 2, 2**128 - 1, 2**256 - 1])
+def test_words_of_a_state_without_a_kernel(offset):
+    for count in (0, 1, 4, 7, 23):
+        found = random._words_at(np, random.state(2**128 - 3, offset), count)
+        np.testing.assert_array_equal(found, random.bits(2**128 - 3, offset, count), strict=True)
+
+
 def test_without_cupy_a_cuda_device_is_a_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)  # import then fails
     with pytest.raises(DeviceError, match="CUDA needs CuPy, which cannot be imported"):
@@ -250,7 +257,7 @@ def stand_in(kernel, monkeypatch):
     refused = dict.fromkeys(["uniform", "normal", "below"], lambda *arguments: NotImplemented)
     monkeypatch.setattr(devices, "import_cupy", StandIn)
     monkeypatch.setattr(random, "import_cupy", StandIn)
-    monkeypatch.setattr(random, "_cuda_kernels", lambda: SimpleNamespace(bits=words, **refused))
+    monkeypatch.setattr(random, "_cuda_kernels", lambda: SimpleNamespace(bits=words, compiling=nullcontext, **refused))
     return launched
 
 

@@ -182,6 +182,16 @@ def test_without_time_a_part_is_not_run(started: dict[str, Any], tmp_path: Path)
     assert not copy.exists() and not started
 
 
+def test_results_that_cannot_be_written_are_refused_before_anything_runs(
+    started: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for copy in (tmp_path, tmp_path / "file" / "found.json"):
+        assert module("gpu").main(["--out", str(tmp_path / "out"), "--json", str(copy)]) == 2
+        assert capsys.readouterr().err.startswith("gpu.py: nothing was run: results cannot be written: ")
+    assert not started
+
+
 def test_wheels_of_what_is_missing_are_put_on_the_path(tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()

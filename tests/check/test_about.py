@@ -76,3 +76,26 @@ def test_a_kernel_that_did_not_compile_is_told_with_its_log(monkeypatch: pytest.
     monkeypatch.setitem(modules.failures, "scatter.cu for bfloat16", "/tmp/gpugrad-scatter-1.log")
     text = about.text(about.describe())
     assert "scatter.cu for bfloat16 did not compile: its log is /tmp/gpugrad-scatter-1.log" in text
+
+
+@pytest.mark.skipif(not gg.cuda.is_available(), reason="needs CuPy")
+@pytest.mark.parametrize("used", [True, False])
+def test_ops_of_cudnn_are_told_only_where_it_is_used(monkeypatch: pytest.MonkeyPatch, used: bool) -> None:
+    cudnn = pytest.importorskip("gpugrad.arrays.cuda.cudnn")
+    monkeypatch.setattr(cudnn, "library", lambda: cudnn.Found(object() if used else None, "it is not here"))
+    monkeypatch.setattr(cudnn, "describe", lambda: "9.1" if used else "not used: it is not here")
+    kernels = about.describe()["kernels"]["cuda"]
+    assert "attention" not in kernels["written by hand"] and "convolution" not in kernels["written by hand"]
+    assert ("attention" in kernels["cuDNN"]) == used
+
+
+@pytest.mark.skipif(not gg.cuda.is_available(), reason="needs CuPy")
+def test_on_request_kernels_are_compiled_to_tell_which_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = pytest.importorskip("gpugrad.arrays.cuda.modules")
+    results = [("philox.cu", True), ("scatter.cu for float16", False)]
+    monkeypatch.setattr(modules, "compile_all", lambda: iter(results))
+    monkeypatch.setattr(modules, "failures", {"scatter.cu for float16": "/tmp/log"})
+    kernels = about.describe(kernels=True)["kernels"]["cuda"]
+    assert kernels["that compile"] == "philox.cu"
+    assert kernels["scatter.cu for float16 did not compile"] == "its log is /tmp/log"
+    assert "that compile" not in about.describe()["kernels"]["cuda"]

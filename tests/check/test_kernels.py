@@ -17,7 +17,8 @@ if not gg.cuda.is_available():
     pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
 
 cupy = import_cupy()
-HAND_WRITTEN = pytest.importorskip("gpugrad.arrays.cupy").HAND_WRITTEN
+backend = pytest.importorskip("gpugrad.arrays.cupy")
+HAND_WRITTEN, CUDNN = backend.HAND_WRITTEN, backend.CUDNN
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +37,7 @@ def checked(name: str) -> Result:
 def test_all_kernels_in_all_dtypes() -> None:
     names = {c.name for c in kernels.checks(CUPY)}
     known = [precision for precision in kernels.TOLERANCES if kernels.known(precision)]
-    assert names == {f"{name} {precision}" for name in HAND_WRITTEN for precision in known}
+    assert names == {f"{name} {precision}" for name in (*HAND_WRITTEN, *CUDNN) for precision in known}
     assert not list(kernels.checks(NUMPY))
 
 
@@ -75,3 +76,10 @@ def test_a_kernel_that_does_not_compile_fails(monkeypatch: pytest.MonkeyPatch) -
     assert found.status == "error" and found.message == "CompilationError: scatter.cu for float64"
     monkeypatch.undo()
     assert checked("scatter_add float64").status == "pass"  # the table of the op is as it was
+
+
+def test_without_cudnn_its_ops_are_skipped_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    cudnn = pytest.importorskip("gpugrad.arrays.cuda.cudnn")
+    monkeypatch.setattr(cudnn, "library", lambda: cudnn.Found(None, "it is not here"))
+    found = checked("attention float32")
+    assert (found.status, found.message, found.compared) == ("skip", "cuDNN is not used: it is not here", 0)

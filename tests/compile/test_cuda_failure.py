@@ -17,6 +17,7 @@ if not gg.cuda.is_available():
 
 cupy = import_cupy()
 cuda: Any = pytest.importorskip("gpugrad.compile.cuda")
+modules: Any = pytest.importorskip("gpugrad.arrays.cuda.modules")
 
 X = np.linspace(-1, 1, 12).reshape(3, 4)
 
@@ -32,6 +33,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             raise RuntimeError("kernel.cu(7): error: identifier is undefined")
 
     monkeypatch.setattr(cupy, "RawModule", Module)
+    monkeypatch.setattr(modules, "failures", {})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
@@ -49,6 +51,7 @@ def test_a_fused_function_runs_as_it_is(caplog: pytest.LogCaptureFixture) -> Non
     assert found is not None
     log = Path(found[1]).read_text()
     assert log.startswith("kernel.cu(7): error: identifier is undefined") and "__global__" in log
+    assert modules.failures == {"the fused function mine": found[1]}
 
 
 @pytest.mark.usefixtures("broken")

@@ -1,4 +1,6 @@
-"""Keeps the stand-in out of the main suite: its tests run only as `pytest tests/standin`, in a process of their own.
+"""Keeps the stand-in out of the main suite: its tests run in a process of their own.
+
+That is `GPUGRAD_TEST_STANDIN=1 pytest tests/standin`: without the variable ../conftest.py imports a real CuPy, if there is one.
 
 pytest puts this folder on `sys.path` when it loads this file; left there, the folder `cupy` in it would be found before
 a real CuPy. `activate()` puts it back where it is wanted.

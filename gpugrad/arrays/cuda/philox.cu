@@ -88,17 +88,13 @@ template <int N, typename O, typename Make> __device__ __forceinline__ void writ
 
 // Words -----------------------------------------------------------------------------------------------------------------
 
-__device__ static void write_words(u64* out, u64 count, const Stream& stream)
+extern "C" __global__ void philox_bits(u64* out, u64 count, STREAM)
 {
-    write<4>(out, count, stream, [](const u64* words, u64* made) {
+    write<4>(out, count, GIVEN, [](const u64* words, u64* made) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) made[i] = words[i];
     });
 }
-
-extern "C" __global__ void philox_bits(u64* out, u64 count, STREAM) { write_words(out, count, GIVEN); }
-
-extern "C" __global__ void philox_words(u64* out, u64 count, const u64* state) { write_words(out, count, stream_at(state)); }
 
 // Booleans: whether an integer of `width` bits, 32 or 64, is below the limit ----------------------------------------------
 

@@ -1,4 +1,8 @@
-"""Random words and samples on the current device. Nothing waits for the GPU."""
+"""Random words and samples on the current device. Nothing waits for the GPU.
+
+Where philox.cu does not compile, :func:`bits` come from NumPy's generator on the host, and :mod:`gpugrad.arrays.random` turns words
+into the same samples.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,19 @@ _THREADS = 256
 _WORD = 1 << 64
 
 
-def bits(key: int, block: int, count: int) -> Any:
-    """`count` words of the stream of a 128-bit key from block number `block` on."""
+def _bits(key: int, block: int, count: int) -> Any:
     return _launch("philox_bits", numpy.dtype("uint64"), count, *_stream(key, block))
 
 
-def words(state: Any, count: int) -> Any:
-    """`count` words from a state on the GPU on."""
-    return _launch("philox_words", numpy.dtype("uint64"), count, state)
+def _bits_of_the_host(key: int, block: int, count: int) -> Any:
+    return cupy.asarray(numpy.random.Philox(key=key, counter=block).random_raw(count))
 
 
-def below(key: int, block: int, count: int, width: int, limit: int) -> Any:
-    """Whether each of `count` integers of `width` bits is below `limit`."""
+def _below(key: int, block: int, count: int, width: int, limit: int) -> Any:
     return _launch("philox_below", numpy.dtype("bool"), count, *_stream(key, block), numpy.int32(width), numpy.uint64(limit))
 
 
-def below_at(state: Any, count: int, width: int, limit: int) -> Any:
-    """:func:`below`, from a state on the GPU on."""
+def _below_at(state: Any, count: int, width: int, limit: int) -> Any:
     return _launch("philox_below_at", numpy.dtype("bool"), count, state, numpy.int32(width), numpy.uint64(limit))
 
 
@@ -45,11 +45,23 @@ def _otherwise(*_: Any) -> Any:
     return NotImplemented
 
 
-uniform = modules.in_front("uniform", _uniform, _otherwise)
+bits = modules.in_front("random numbers", _bits, _bits_of_the_host)
+"""``bits(key, block, count)``: words of the stream of a 128-bit key from block number `block` on, from the host if need be."""
+
+below = modules.in_front("random numbers", _below, _otherwise)
+"""``below(key, block, count, width, limit)``: whether each of `count` integers of `width` bits is below `limit`, or NotImplemented."""
+
+below_at = modules.in_front("random numbers", _below_at, _otherwise)
+"""``below_at(state, count, width, limit)``: :data:`below`, from a state on the GPU on."""
+
+uniform = modules.in_front("random numbers", _uniform, _otherwise)
 """``start + k / 2**b * span``, at most `most`, numbers of the type that is computed in. NotImplemented where it does not compile."""
 
-normal = modules.in_front("normal", _normal, _otherwise)
+normal = modules.in_front("random numbers", _normal, _otherwise)
 """Normal samples from radii ``(k + 1/2) * scale`` and angles ``k * turn``. NotImplemented where it does not compile."""
+
+compiling = modules.compiling
+"""For what turns words into samples without these kernels."""
 
 
 def _stream(key: int, block: int) -> list[Any]:

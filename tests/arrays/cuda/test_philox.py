@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ import gpugrad as gg
 from gpugrad.arrays import random
 from gpugrad.arrays.devices import import_cupy
 from gpugrad.arrays.random import Generator
+from gpugrad.data import DataLoader, TensorDataset
+from gpugrad.nn import functional as F
 
 if not gg.cuda.is_available():
     pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
@@ -85,3 +89,41 @@ def test_where_a_sampler_does_not_compile_words_are_turned_into_the_same_samples
         if name == "uniform":
             found = getattr(Generator(3), name)(7, *arguments, device=0)
             np.testing.assert_array_equal(found.get(), getattr(Generator(3), name)(7, *arguments))
+
+
+def drawn(device: str) -> list[Any]:
+    """Random numbers of every kind: words, samples, booleans of a state, weights, batches."""
+    gg.random.manual_seed(3)
+    found = [
+        gg.random.uniform((5,), device=device),
+        gg.random.bernoulli((9,), 0.3, device=device),
+        gg.random.integers((5,), 0, 7, device=device),
+        gg.random.permutation(11, device=device),
+        F.dropout(gg.ones(40, device=device), 0.4),
+    ]
+    with gg.device(device):
+        found.append(gg.nn.Linear(2, 2).weight.detach())
+    data = gg.arange(12, device=device)
+    found += [batch[0] for batch in DataLoader(TensorDataset(data), batch_size=5, shuffle=True)]
+    return [x.cpu().numpy() for x in found]
+
+
+def test_where_philox_does_not_compile_the_numbers_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = modules.source
+    broken = lambda file, *a, **k: "this is no CUDA" if file == "philox.cu" else source(file, *a, **k)
+    monkeypatch.setattr(modules, "source", broken)
+    monkeypatch.setattr(modules, "_function", modules._function.__wrapped__)
+    for name, empty in (("_modules", {}), ("failures", {}), ("_warned", set())):
+        monkeypatch.setattr(modules, name, empty)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with caplog.at_level(logging.WARNING, "gpugrad"):
+        for x, y in zip(drawn("cuda"), drawn("cpu"), strict=True):
+            np.testing.assert_array_equal(x, y)
+        normal = gg.random.normal((5,), device="cuda")
+    assert normal.shape == (5,)
+    test_booleans_from_a_state(32)
+    test_booleans_from_a_state(64)
+    said = [r.getMessage() for r in caplog.records if "philox.cu" in r.getMessage()]
+    assert len(said) == len(modules.failures) == 2  # with a dtype and without
