@@ -16,7 +16,7 @@ import numpy
 
 from gpugrad.arrays import allocator
 from gpugrad.arrays.cuda import cudnn_attention, cudnn_convolution, gemm, modules, scatter, transpose, windows
-from gpugrad.arrays.spellings import METHODS, Kernel, registrar
+from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, registrar, typed
 from gpugrad.errors import DeviceError
 from gpugrad.modes import refuse_nondeterministic
 
@@ -28,6 +28,9 @@ SPELLINGS: dict[str, Kernel] = dict(METHODS)
 HAND_WRITTEN: dict[str, Kernel] = {}
 """Kernels of our own (``arrays/cuda/``), in front of the others; they return NotImplemented for what they do not take."""
 
+CUDNN: dict[str, Kernel] = {}
+"""Ops by cuDNN, in front of all others where it is installed; they return NotImplemented where it is not, too."""
+
 HAND_WRITTEN["matmul"] = gemm.matmul
 HAND_WRITTEN["im2col"] = windows.im2col
 HAND_WRITTEN["col2im"] = windows.col2im
@@ -36,11 +39,11 @@ HAND_WRITTEN["pool_take"] = windows.pool_take
 HAND_WRITTEN["pool_put"] = windows.pool_put
 HAND_WRITTEN["scatter_add"], HAND_WRITTEN["put"] = scatter.scatter_add, scatter.put
 HAND_WRITTEN["copy"], HAND_WRITTEN["reshape"] = transpose.copy, transpose.reshape
-HAND_WRITTEN["convolution"] = cudnn_convolution.convolution
-HAND_WRITTEN["convolution_input_gradient"] = cudnn_convolution.convolution_input_gradient
-HAND_WRITTEN["convolution_weight_gradient"] = cudnn_convolution.convolution_weight_gradient
-HAND_WRITTEN["attention"] = cudnn_attention.attention
-HAND_WRITTEN["attention_gradient"] = cudnn_attention.attention_gradient
+CUDNN["convolution"] = cudnn_convolution.convolution
+CUDNN["convolution_input_gradient"] = cudnn_convolution.convolution_input_gradient
+CUDNN["convolution_weight_gradient"] = cudnn_convolution.convolution_weight_gradient
+CUDNN["attention"] = cudnn_attention.attention
+CUDNN["attention_gradient"] = cudnn_attention.attention_gradient
 
 
 def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
@@ -50,8 +53,9 @@ def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
         found = getattr(array_api_compat.cupy, name, None)
     if found is None:
         found = definition
-    if name in HAND_WRITTEN:
-        found = modules.in_front(name, HAND_WRITTEN[name], found)
+    for table in (HAND_WRITTEN, CUDNN):
+        if name in table:
+            found = modules.in_front(name, table[name], found)
     return found if cupy.cuda.runtime.getDeviceCount() < 2 else _placed(name, found)
 
 
@@ -92,11 +96,35 @@ def _conj(x: Any, /) -> Any:
     return cupy.conjugate(x) if x.dtype.kind == "c" else x
 
 
+@_spells("where")
+def _where(condition: Any, x: Any, y: Any, /) -> Any:
+    like = x if isinstance(x, cupy.ndarray) else y
+    if isinstance(like, cupy.ndarray) and like.dtype.kind == "V":  # bfloat16, for which CuPy has no loop: it would give float32
+        dtype = like.dtype
+        if all(type(z) in (float, int, bool) or z.dtype == dtype for z in (x, y)):
+            return cupy.where(condition, _bits(x, dtype), _bits(y, dtype)).view(dtype)
+    return cupy.where(condition, x, y)
+
+
+def _bits(x: Any, dtype: Any) -> Any:
+    """16-bit numbers as integers, which are selected as well."""
+    return x.view(numpy.int16) if isinstance(x, cupy.ndarray) else numpy.asarray(x, dtype).view(numpy.int16)[()]
+
+
 @_spells("clip")
 def _clip(x: Any, low: Any, high: Any, /) -> Any:
+    if x.dtype.kind == "V":
+        low, high = typed(low, x.dtype), typed(high, x.dtype)
     if low is not None:
         x = cupy.maximum(x, low)
     return x if high is None else cupy.minimum(x, high)
+
+
+# Reductions ---------------------------------------------------------------------------------------------------------
+
+
+SPELLINGS["cumulative_sum"] = cumulative(lambda: array_api_compat.cupy.cumulative_sum)
+SPELLINGS["cumulative_prod"] = cumulative(lambda: array_api_compat.cupy.cumulative_prod)
 
 
 # Products -----------------------------------------------------------------------------------------------------------

@@ -104,6 +104,14 @@ def is_inexact(dtype: Any) -> bool:
     return numpy_dtype(dtype).kind in "fc" or numpy_dtype(dtype).name == "bfloat16"
 
 
+def result_type(*dtypes_and_numbers: Any) -> DType:
+    """The dtype to which NumPy dtypes and Python numbers promote; unlike NumPy's, beside bfloat16 too a Python float widens nothing."""
+    operands = dtypes_and_numbers
+    if any(isinstance(x, numpy.dtype) and x.name == "bfloat16" for x in operands):
+        operands = tuple(x for x in operands if type(x) not in (bool, int, float))
+    return numpy.result_type(*operands)
+
+
 def is_dtype(x: Any) -> bool:
     """Whether an argument of to() is a dtype rather than a device: gg.float64, float, "float64"."""
     if isinstance(x, str):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import math
+from functools import cache
 from typing import Any
 
 import numpy
-from numpy import add, asarray, maximum, minimum, ndarray
+from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
 
-from gpugrad.arrays.spellings import METHODS, Kernel, registrar
+from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, registrar, typed
 
 # NumPy's stubs have no overload for a keepdims that is only known at run time.
 _add_reduce: Any = numpy.add.reduce
@@ -31,8 +32,6 @@ _DEPARTING = frozenset(
     [
         "argsort",
         "count_nonzero",
-        "cumulative_prod",
-        "cumulative_sum",
         "nonzero",
         "sort",
         "unique_all",
@@ -49,13 +48,21 @@ def spelling(name: str, standard: bool) -> Kernel | None:
         return SPELLINGS[name]
     if not standard:
         return None
-    # array-api-compat's NumPy namespace takes 0.1 s to import (it pulls in numpy.f2py): only where it is needed.
-    module = importlib.import_module("array_api_compat.numpy") if name in _DEPARTING else numpy
-    found: Kernel | None = getattr(module, name, None)
+    found: Kernel | None = _compat(name) if name in _DEPARTING else getattr(numpy, name, None)
     return found
 
 
+@cache
+def _compat(name: str) -> Any:
+    # array-api-compat's NumPy namespace takes 0.1 s to import (it pulls in numpy.f2py): only where it is needed.
+    return getattr(importlib.import_module("array_api_compat.numpy"), name, None)
+
+
 _spells = registrar(SPELLINGS)
+
+# bfloat16 is a dtype of ml_dtypes, of kind "V". NumPy adds up in it, where 256 + 1 is 256: here it is added up in float32 and rounded
+# once, as on a GPU.
+_FLOAT32 = numpy.dtype("float32")
 
 
 # Reductions ---------------------------------------------------------------------------------------------------------
@@ -63,12 +70,27 @@ _spells = registrar(SPELLINGS)
 
 @_spells("sum")
 def _sum(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    if x.dtype.kind == "V":
+        return _rounded(_add_reduce, x, axis, dtype, keepdims)
     return _add_reduce(x, axis, dtype, None, keepdims)
 
 
 @_spells("prod")
 def _prod(x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    if x.dtype.kind == "V":
+        return _rounded(_multiply_reduce, x, axis, dtype, keepdims)
     return _multiply_reduce(x, axis, dtype, None, keepdims)
+
+
+def _rounded(reduce: Any, x: Any, axis: Any, dtype: Any, keepdims: bool) -> Any:
+    """A sum or product of bfloat16 numbers, as `dtype` or as theirs."""
+    if dtype is not None and numpy.dtype(dtype) != x.dtype:
+        return reduce(x, axis, dtype, None, keepdims)
+    return reduce(x, axis, _FLOAT32, None, keepdims).astype(x.dtype)
+
+
+SPELLINGS["cumulative_sum"] = cumulative(lambda: _compat("cumulative_sum"))
+SPELLINGS["cumulative_prod"] = cumulative(lambda: _compat("cumulative_prod"))
 
 
 @_spells("max")
@@ -93,8 +115,8 @@ def _all(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 @_spells("mean")
 def _mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
-    if x.dtype.itemsize <= 2 or x.dtype.kind not in "fc":  # numpy.mean sums float16 in float32 and integers in float64
-        return numpy.mean(x, axis=axis, keepdims=keepdims)
+    if x.dtype.itemsize <= 2 or x.dtype.kind not in "fc":  # numpy.mean sums integers in float64
+        return _in_single(numpy.mean, x, axis=axis, keepdims=keepdims)
     total = _add_reduce(x, axis, None, None, keepdims)
     count = x.size if axis is None else math.prod(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
     return total / total.dtype.type(count)
@@ -168,6 +190,8 @@ def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
     out = numpy.zeros(shape, values.dtype)
     if unique:
         out[key] = values
+    elif values.dtype.kind == "V":
+        return _scatter_add(values.astype(_FLOAT32), key, shape, unique).astype(values.dtype)
     else:
         add.at(out, key, values)
     return out
@@ -186,15 +210,26 @@ def _conj(x: Any, /) -> Any:
     return numpy.conjugate(x) if x.dtype.kind == "c" else x  # the rules of real arrays pass through here too
 
 
+@_spells("where")
+def _where(condition: Any, x: Any, y: Any, /) -> Any:
+    if type(x) is float or type(y) is float:
+        dtype = getattr(y if type(x) is float else x, "dtype", None)
+        if dtype is not None and dtype.kind == "V":
+            x, y = typed(x, dtype), typed(y, dtype)
+    return where(condition, x, y)
+
+
 @_spells("clip")
 def _clip(x: Any, low: Any, high: Any, /) -> Any:
+    if x.dtype.kind == "V":
+        low, high = typed(low, x.dtype), typed(high, x.dtype)
     if low is not None:
         x = maximum(x, low)
     return x if high is None else minimum(x, high)
 
 
 def _in_single(function: Any, x: Any, **options: Any) -> Any:
-    """A statistic of x; of float16 numbers computed in float32, since their sums end at 65504."""
+    """A statistic of x; of 16-bit floating-point numbers computed in float32, since sums of float16 end at 65504."""
     if x.dtype.itemsize == 2 and x.dtype.kind not in "iu":
         return function(x, dtype=numpy.float32, **options).astype(x.dtype)
     return function(x, **options)
@@ -208,6 +243,15 @@ def _var(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool
 @_spells("std")
 def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
     return _in_single(numpy.std, x, axis=axis, correction=correction, keepdims=keepdims)
+
+
+# Products -----------------------------------------------------------------------------------------------------------
+
+
+@_spells("matmul")
+def _matmul(x: Any, y: Any, /) -> Any:
+    out = matmul(x, y)
+    return out.astype(x.dtype) if x.dtype.kind == "V" == y.dtype.kind else out
 
 
 # In place, for the engine ------------------------------------------------------------------------
@@ -232,7 +276,6 @@ def _owned(x: Any, alone: bool, /) -> Any:
 
 # Fused: the definitions are in nn/functional/ ------------------------------------------------------------------------
 
-_FLOAT32 = numpy.dtype("float32")
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
 
 
@@ -249,7 +292,7 @@ def _relu_gradient(g: Any, y: Any, /) -> Any:
     # with the mask it is 0 also where g is inf or nan.
     integer = _MASKS.get(g.dtype.char)
     if integer is None or g.ndim == 0 or g.shape != y.shape:
-        return numpy.where(y > 0, g, g.dtype.type(0))
+        return where(y > 0, g, g.dtype.type(0))
     mask = numpy.negative((y > 0).view(numpy.int8)).astype(integer)
     return numpy.bitwise_and(mask, g.view(integer), out=mask).view(g.dtype)
 
@@ -261,6 +304,8 @@ def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
         out = out.reshape(*x.shape[:-1], weight.shape[0])
     else:
         out = x @ weight.T
+    if x.dtype.kind == "V" == weight.dtype.kind:
+        out = out.astype(x.dtype)
     if bias is None:
         return out
     if numpy.result_type(out, bias) != out.dtype:
@@ -271,6 +316,8 @@ def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
 
 @_spells("softmax")
 def _softmax(x: Any, /, dim: int) -> Any:
+    if x.dtype.kind == "V":
+        return _softmax(x.astype(_FLOAT32), dim).astype(x.dtype)
     e = asarray(x - _maximum_reduce(x, dim, None, None, True))
     numpy.exp(e, out=e)
     e /= _add_reduce(e, dim, None, None, True)
@@ -279,6 +326,8 @@ def _softmax(x: Any, /, dim: int) -> Any:
 
 @_spells("log_softmax")
 def _log_softmax(x: Any, /, dim: int) -> Any:
+    if x.dtype.kind == "V":
+        return _log_softmax(x.astype(_FLOAT32), dim).astype(x.dtype)
     z = asarray(x - _maximum_reduce(x, dim, None, None, True))
     z -= numpy.log(_add_reduce(numpy.exp(z), dim, None, None, True))
     return z
@@ -286,6 +335,10 @@ def _log_softmax(x: Any, /, dim: int) -> Any:
 
 @_spells("cross_entropy")
 def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    if x.dtype.kind == "V":
+        return _cross_entropy(
+            x.astype(_FLOAT32), target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        ).astype(x.dtype)
     z = x - _maximum_reduce(x, 1, None, None, True)
     picked = z[numpy.arange(len(z)), target % x.shape[1]]  # an ignored label is any number; the others are in range already
     total = numpy.log(_add_reduce(numpy.exp(z), 1))
@@ -313,6 +366,11 @@ def _wide(dtype: Any) -> Any:
 def _cross_entropy_gradient(
     g: Any, x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
+    if x.dtype.kind == "V":
+        wide = x.astype(_FLOAT32)
+        return _cross_entropy_gradient(
+            g, wide, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
+        ).astype(x.dtype)
     out = _softmax(x, 1)
     if label_smoothing:
         out -= label_smoothing / x.shape[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy
+
 Kernel = Callable[..., Any]
 
 
@@ -19,6 +21,22 @@ def registrar(table: dict[str, Kernel]) -> Callable[[str], Callable[[Kernel], Ke
         return register
 
     return spells
+
+
+def typed(x: Any, dtype: Any) -> Any:
+    """A Python float as a number of `dtype`, all else as it is: for bfloat16, which NumPy and CuPy let a Python float widen."""
+    return dtype.type(x) if type(x) is float else x
+
+
+def cumulative(find: Callable[[], Kernel]) -> Kernel:
+    """The cumulative sum or product that `find` returns, but that of bfloat16 numbers computed in float32 and rounded once."""
+
+    def kernel(x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
+        if x.dtype.kind == "V" and (dtype is None or numpy.dtype(dtype) == x.dtype):
+            return find()(x, dtype=numpy.float32, **options).astype(x.dtype)
+        return find()(x, dtype=dtype, **options)
+
+    return kernel
 
 
 METHODS: dict[str, Kernel] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 
 from gpugrad.arrays.dtypes import DType, default_dtype, float64, is_inexact, numpy_dtype
+from gpugrad.arrays.dtypes import result_type as promoted
 from gpugrad.compile.graph import BOOL, INT64, Shape, operand_dtype, result_dtype, same_shape
 from gpugrad.compile.operands import (
     Axes,
@@ -212,7 +213,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
 
 def result_type(*arrays_and_dtypes: Any) -> DType:
     specs = [spec_of(x) if isinstance(x, (Symbol, Size)) else x for x in arrays_and_dtypes]
-    return numpy.result_type(*(s(1) if isinstance(s, type) else s for s in specs))
+    return promoted(*(s(1) if isinstance(s, type) else s for s in specs))
 
 
 def can_cast(from_: Any, to: Any, /) -> builtins.bool:

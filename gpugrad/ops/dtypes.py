@@ -8,6 +8,7 @@ import numpy
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import DType, DTypeLike, is_inexact, native_dtype, numpy_dtype
+from gpugrad.arrays.dtypes import result_type as promoted
 from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import WEAK
 from gpugrad.errors import DTypeError
@@ -70,7 +71,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.result_type.html
     """
-    return numpy.result_type(*(x if type(x) in WEAK else _dtype(x) for x in arrays_and_dtypes))
+    return promoted(*(x if type(x) in WEAK else _dtype(x) for x in arrays_and_dtypes))
 
 
 class FloatInfo(NamedTuple):
@@ -89,7 +90,11 @@ def finfo(type: Any, /) -> FloatInfo:
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.finfo.html
     """
-    info = numpy.finfo(_dtype(type))
+    dtype = _dtype(type)
+    if dtype.name == "bfloat16":  # of ml_dtypes, unknown to NumPy: the exponents of float32 and 8 bits of precision
+        largest = (2 - 2.0**-7) * 2.0**127
+        return FloatInfo(16, 2.0**-7, largest, -largest, 2.0**-126, dtype)
+    info = numpy.finfo(dtype)
     eps, largest, lowest, normal = map(float, (info.eps, info.max, info.min, info.smallest_normal))
     return FloatInfo(int(info.bits), eps, largest, lowest, normal, numpy.dtype(info.dtype))
 
@@ -114,7 +119,7 @@ def isdtype(dtype: DTypeLike, kind: Any) -> bool:
     if isinstance(kind, str):
         if kind not in _KINDS:
             raise ValueError(f"isdtype: unknown kind {kind!r}, expected one of {', '.join(_KINDS)}")
-        return dtype.kind in _KINDS[kind]
+        return ("f" if dtype.name == "bfloat16" else dtype.kind) in _KINDS[kind]
     return bool(dtype == numpy_dtype(kind))
 
 

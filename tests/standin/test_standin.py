@@ -1,6 +1,6 @@
 """The stand-in itself: that it refuses what CuPy refuses, counts what waits, and computes what kernels say.
 
-Run on its own: `python -m pytest tests/standin`.
+Run on its own: `GPUGRAD_TEST_STANDIN=1 python -m pytest tests/standin`.
 """
 
 import pathlib
@@ -138,6 +138,20 @@ def test_bfloat16_products():
         a[None] @ a.T[None]
 
 
+def test_bfloat16_is_added_up_in_single_precision():
+    a = cupy.ones(3000, ml_dtypes.bfloat16)
+    for total in (a.sum(), cupy.sum(a, axis=0, dtype=None), a.sum(dtype=ml_dtypes.bfloat16)):
+        assert (float(total), total.dtype) == (3008, ml_dtypes.bfloat16)
+    assert (float(a.mean()), a.mean().dtype) == (1, ml_dtypes.bfloat16)
+    assert a.sum(dtype=np.float32).dtype == np.float32
+
+
+def test_where_has_no_loop_for_bfloat16():
+    a = cupy.ones(3, ml_dtypes.bfloat16)
+    for x, y, dtype in ((a, a, "f"), (a, 0.0, "f"), (1, a, "f"), (a, cupy.ones(3, "i"), "d"), (a, cupy.ones(3, "D"), "D")):
+        assert cupy.where(a > 0, x, y).dtype == dtype
+
+
 def test_dlpack(x):
     shared = cupy.from_dlpack(x)
     shared[0, 0] = 7
@@ -202,6 +216,10 @@ def test_indexing_wraps_out_of_range_integers(x):
     assert line[[1, 3]].tolist() == [1, 0]
     assert line[cupy.array([-4, 4])].tolist() == [2, 1]
     assert line[np.array([5])].tolist() == [2]
+    assert line.take([1, 3, -4]).tolist() == cupy.take(line, cupy.array([1, 3, -4]), axis=0).tolist() == [1, 0, 2]
+    assert cupy.take_along_axis(x, cupy.array([[4], [-5], [1]]), 1).tolist() == [[0], [7], [9]]
+    with pytest.raises(IndexError, match="empty"):
+        line[:0].take([0])
     line[[1, 4]] = 10
     assert line.tolist() == [0, 10, 2]
     with pytest.raises(IndexError):

@@ -16,7 +16,8 @@ from gpugrad.tape import raw
 # Linear: the rule is the op again, with the mask computed again. The backward pass needs the state, 48 bytes, and no array.
 @fused(elementwise=True, x=lambda g, state, threshold, width, scale: _dropout(g, state, threshold, width, scale))
 def _dropout(x: Any, state: Any, threshold: float, width: int, scale: float, /) -> Any:
-    return x * astype(bernoulli_mask(x, state, threshold, width), x.dtype) * scale
+    # The cast is for bfloat16, which a Python float widens.
+    return astype(x * astype(bernoulli_mask(x, state, threshold, width), x.dtype) * scale, x.dtype, copy=False)
 
 
 @composite

@@ -70,7 +70,8 @@ def _nll(logp: Any, target: Any, weight: Any = None, *, ignore_index: int, reduc
         losses = multiply(losses, take(weight, safe, axis=0))
     if label_smoothing:
         everywhere = -sum(logp if weight is None else multiply(logp, weight), axis=1)
-        losses = add((1 - label_smoothing) * losses, label_smoothing / classes * everywhere)
+        smoothed = add((1 - label_smoothing) * wide(losses), label_smoothing / classes * wide(everywhere))
+        losses = narrow(smoothed, losses)
     return _reduced(where(bad, math.nan, where(kept, losses, 0)), reduction, counts)
 
 
@@ -235,7 +236,7 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, *, axis: int, redu
     shape = input.shape
     classes = shape[axis]
     if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
+        target = narrow(wide(target) * (1 - label_smoothing) + label_smoothing / classes, target)
     if weight is not None:
         target = multiply(target, reshape(weight, (classes,) + (1,) * (len(shape) - axis - 1)))
     return _reduced(-sum(multiply(log_softmax(input, axis), target), axis=axis), reduction)

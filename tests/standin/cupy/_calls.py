@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 from cupy import standin
 from cupy._array import check_devices, ndarray, wrap
+from cupy._dtypes import BFLOAT16
 from cupy._names import FUNCTIONS, METHODS
 
 # Must know a value to know a shape, so they wait for the GPU (for example _routines_indexing.pyx, _ndarray_argwhere:
@@ -23,6 +24,8 @@ TAKES_NUMPY = frozenset("can_cast iscomplexobj isrealobj isscalar ndim result_ty
 NOT_METHODS = frozenset("choose compress conj conjugate imag real round searchsorted".split())
 # Stable whatever is asked (_sorting/sort.py; cupy_thrust.cu calls stable_sort).
 STABLE = frozenset(("argsort", "sort"))
+# Add up bfloat16 in float and round once (_routines_math.pyx, _sumprod_types; _routines_statistics.pyx, _ndarray_mean).
+ACCUMULATES = frozenset(("sum", "prod", "mean"))
 # NumPy warns about empty input or all-NaN slices; CuPy never warns about values.
 WARNS = (
     "mean",
@@ -90,6 +93,15 @@ def function(name, target):
         host_args = unwrap(args, arrays, name in TAKES_NUMPY)
         host_kwargs = {key: unwrap(value, arrays) for key, value in kwargs.items()}
         check_devices(arrays)
+        if name == "take":
+            host_kwargs["mode"] = "wrap"  # out of range wraps around (_routines_indexing.pyx, _take_kernel_core)
+        if (
+            name in ACCUMULATES
+            and arrays[0].dtype == BFLOAT16
+            and len(host_args) < 3
+            and host_kwargs.get("dtype") in (None, BFLOAT16)
+        ):
+            return call(*args, **{**kwargs, "dtype": np.float32}).astype(BFLOAT16)
         if name in STABLE and len(host_args) < 3:
             host_kwargs["kind"] = "stable"
         if name in READS:

@@ -4,6 +4,7 @@ import cupy
 import numpy as np
 from cupy import standin
 from cupy._array import check_devices, ndarray, wrap
+from cupy._dtypes import BFLOAT16
 from cupy.cuda import runtime
 
 
@@ -93,8 +94,30 @@ def where(condition, x=None, y=None):
     if x is None and y is None:
         return cupy.nonzero(condition)
     check_devices([a for a in (condition, x, y) if isinstance(a, ndarray)])
-    host = cupy._ufunc.host
-    return wrap(np.where(host(condition), host(x), host(y)))
+    condition, *operands = map(cupy._ufunc.host, (condition, x, y))
+    if any(getattr(a, "dtype", None) == BFLOAT16 for a in operands):
+        loop = next(loop for loop in _WHERE_LOOPS if all(_takes(loop, a) for a in operands))
+        operands = [np.asarray(a, loop) for a in operands]
+    return wrap(np.where(condition, *operands))
+
+
+# _sorting/search.py, _where_ufunc: no loop for bfloat16, so the first that both operands fit in (_kernel.pyx, guess_routine).
+_WHERE_LOOPS = "?bBhHiIlLqQefdFD"
+
+
+def _takes(loop, operand):
+    if type(operand) in (bool, int, float, complex):  # weak
+        return np.result_type(operand, np.dtype(loop)) == np.dtype(loop)
+    return np.can_cast(operand.dtype, loop)
+
+
+def take_along_axis(a, indices, axis):
+    """Out of range wraps around: it is `a[...]` in CuPy (_indexing/indexing.py, take_along_axis)."""
+    if indices.dtype.kind not in "iu":
+        raise IndexError("`indices` must be an integer array")
+    check_devices([a, indices])
+    length = a.size if axis is None else a.shape[axis]
+    return wrap(np.take_along_axis(a._host, indices._host % length if length else indices._host, axis))
 
 
 def clip(a, a_min=None, a_max=None, out=None):
@@ -157,7 +180,7 @@ BY_HAND = {
     f.__name__: f
     for f in (
         array, asarray, ascontiguousarray, asfortranarray, asnumpy, empty, empty_like, where, clip, argmax, argmin,
-        repeat, from_dlpack, get_array_module, get_default_memory_pool, is_available,
+        take_along_axis, repeat, from_dlpack, get_array_module, get_default_memory_pool, is_available,
     )
 }  # fmt: skip
 BY_HAND["asanyarray"] = asarray
