@@ -20,7 +20,7 @@ from gpugrad.arrays.kernels import is_cupy
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import copy
-from gpugrad.tape import Tensor
+from gpugrad.tape import Leaf, Tensor
 
 # On the CPU the gradients of small parameters are joined for one update, which costs a copy; larger ones are updated where they
 # are, for a call each. On a GPU a launch costs more than to copy all gradients.
@@ -94,6 +94,14 @@ class FlatBuffer:
             gradients = [_flat(self.parameters[i].grad) for i in members]
             gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
             yield members, [self.data[where], gradient, *(array[where] for array in self.state.values())]
+
+    def updated(self, members: Sequence[int]) -> None:
+        """Count a step of these parameters, whose values are others now."""
+        for i in members:
+            self.steps[i] += 1
+            node = self.parameters[i].node
+            if isinstance(node, Leaf):
+                node.mark_changed()
 
 
 def _has_views(array: Any) -> bool:

@@ -127,23 +127,23 @@ class Optimizer:
         updates = [(buffer, *update) for group, buffer in buffers for update in self._updates(buffer, group)]
         # So those go first that are not updated in place.
         updates.sort(key=lambda update: update[0].in_place)
-        results = []
-        for buffer, _, (p, gradient, *state), numbers in updates:
+        waiting = []
+        for buffer, members, (p, gradient, *state), numbers in updates:
             try:
                 new = self.kernels[type(buffer.data)](p, gradient, *state, **numbers)
             except MemoryError as error:
                 raise explain(self.kernels.name, error, (), {}) from None
-            results.append([(old, result) for old, result in zip((p, *state), new, strict=True) if result is not old])
-            buffer.in_place = not results[-1]
-        for (buffer, members, *_), pairs in zip(updates, results, strict=True):
+            pairs = [(old, result) for old, result in zip((p, *state), new, strict=True) if result is not old]
+            buffer.in_place = not pairs
+            if pairs:
+                waiting.append((buffer, members, pairs))
+            else:
+                buffer.updated(members)
+        for buffer, members, pairs in waiting:
             for old, result in pairs:
                 with on(device_of(old)):  # CuPy writes on its current device
                     old[...] = result
-            for i in members:
-                buffer.steps[i] += 1
-                node = buffer.parameters[i].node
-                if isinstance(node, Leaf):
-                    node.mark_changed()
+            buffer.updated(members)
         return loss
 
     def _updates(
