@@ -25,13 +25,6 @@ ORDERED = pytest.mark.skipif(not STANDIN, reason="only the stand-in notices what
 X = np.linspace(0.5, 2.0, 24).reshape(4, 6)
 
 
-@pytest.fixture
-def unordered():
-    if not STANDIN:
-        pytest.skip("only the stand-in notices what is not ordered")
-    return pytest.raises(cupy.cuda.order.Unordered)
-
-
 # Streams and events -------------------------------------------------------------------------------------------------
 
 
@@ -175,10 +168,11 @@ def test_results_on_a_side_stream():
     gg.cuda.record_stream(y, gg.cuda.current_stream())
 
 
-def test_work_that_does_not_wait_is_noticed(unordered):
+@ORDERED
+def test_work_that_does_not_wait_is_noticed():
     side = gg.cuda.Stream()
     x = gg.asarray(X, device="cuda")
-    with gg.cuda.stream(side), unordered:
+    with gg.cuda.stream(side), pytest.raises(cupy.cuda.order.Unordered, match="memory read on stream"):
         gg.exp(x)  # which may not have been copied yet
 
 
@@ -206,11 +200,12 @@ def test_memory_is_not_reused_while_another_stream_uses_it():
     del others
 
 
-def test_else_it_is(unordered):
+@ORDERED
+def test_else_it_is():
     side = gg.cuda.Stream()
     gg.cuda.empty_cache()
     y = used_elsewhere(side, record=False)
-    with unordered:
+    with pytest.raises(cupy.cuda.order.Unordered, match="memory handed out again"):
         gg.asarray(X, device="cuda")
     del y
 

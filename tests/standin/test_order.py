@@ -101,25 +101,32 @@ def test_an_event_orders_what_was_launched_before_it(side):
 def test_the_host_orders_too(side, wait):
     with side:
         x = cupy.asarray(X)
+    with pytest.raises(Unordered):
+        x + 1
     wait(side)
-    x + 1
+    assert ((x + 1).get() == X + 1).all()
 
 
 def test_a_read_of_the_host_waits_for_its_stream(side):
     with side:
         x, y = cupy.asarray(X), cupy.asarray(X)
+    with pytest.raises(Unordered):
+        x + 1
+    with side:
         y.get()
-    x + 1
+    assert ((x + 1).get() == X + 1).all()
 
 
-def test_streams_that_block_take_turns_with_the_null_stream():
+def test_streams_that_block_take_turns_with_the_null_stream(side):
     blocking, other = cupy.cuda.Stream(), cupy.cuda.Stream()
     x = cupy.asarray(X)
     with blocking:
         y = x + 1
     y += 1
-    with other:
+    with side, pytest.raises(Unordered):  # which does not block
         y + 1
+    with other:
+        assert ((y + 1).get() == X + 3).all()
 
 
 def test_freed_memory_is_handed_out_again_on_its_stream(side):
