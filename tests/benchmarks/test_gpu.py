@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import platform
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,6 @@ CHECK = {"summary": "330 of 330 compute right on Some GPU 9000"}
 TRAINED = (
     "epoch   1  loss {loss}  train accuracy 90.00%  test accuracy 91.00%\ntest accuracy {accuracy}% on {device} after 1.0 s\n"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def checkout() -> Iterator[None]:
-    """The folder benchmarks/ is not installed, and tests/ on the path has one of the same name."""
-    sys.path.insert(0, str(ROOT))
-    yield
-    sys.path.remove(str(ROOT))
 
 
 def module(name: str) -> Any:

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from gpugrad.bench import method
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def checkout() -> Iterator[None]:
-    """The folder benchmarks/ is not installed, and tests/ on the path has one of the same name."""
-    sys.path.insert(0, str(ROOT))
-    yield
-    sys.path.remove(str(ROOT))
 
 
 def module(name: str) -> Any:

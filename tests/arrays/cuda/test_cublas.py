@@ -5,32 +5,15 @@ With GPUGRAD_TEST_STANDIN=1 on a library that plays cuBLAS, see test_gemm.py. No
 
 import ctypes
 import gc
-import importlib
 import logging
 import threading
 
 import numpy as np
 import pytest
+from matrix_products import BFLOAT16, RECORDED, STANDIN, TWO_GPUS, cupy, library
 
 import gpugrad as gg
-from gpugrad.arrays.devices import import_cupy
-
-if not gg.cuda.is_available():
-    pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
-
-cupy = import_cupy()
-gg.ones(1, device="cuda")
-from gpugrad.arrays.cuda import cublas, gemm  # noqa: E402  needs CuPy
-
-STANDIN = hasattr(cupy, "standin")
-if STANDIN:
-    try:
-        library = importlib.import_module("cupy_backends.cuda.libs").cublas
-    except ImportError:
-        pytest.skip("the stand-in for cuBLAS needs g++", allow_module_level=True)
-BFLOAT16 = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
-RECORDED = pytest.mark.skipif(not STANDIN, reason="only the stand-in records and fails")
-TWO_GPUS = pytest.mark.skipif(gg.cuda.device_count() < 2, reason="needs two GPUs")
+from gpugrad.arrays.cuda import cublas, gemm
 
 X = np.arange(6.0, dtype=np.float32).reshape(2, 3)
 

@@ -5,32 +5,17 @@ what cuBLAS refuses and records what it is asked for. No GPU has run these tests
 """
 
 import contextlib
-import importlib
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from matrix_products import BFLOAT16, RECORDED, STANDIN, cupy, library
 
 import gpugrad as gg
-from gpugrad.arrays.devices import import_cupy
+from gpugrad.arrays.cuda import cublas, gemm
 from gpugrad.testing import assert_close
 
-if not gg.cuda.is_available():
-    pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
-
-cupy = import_cupy()
-gg.ones(1, device="cuda")
-from gpugrad.arrays.cuda import cublas, gemm  # noqa: E402  needs CuPy
-
-STANDIN = hasattr(cupy, "standin")
-if STANDIN:
-    try:
-        library = importlib.import_module("cupy_backends.cuda.libs").cublas
-    except ImportError:
-        pytest.skip("the stand-in for cuBLAS needs g++", allow_module_level=True)
-COUNTED = pytest.mark.skipif(not STANDIN, reason="only the stand-in counts")
-BFLOAT16 = np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
 TOLERANCES = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-5, "complex64": 1e-5, "float64": 1e-12, "complex128": 1e-12}
 
 
@@ -42,7 +27,7 @@ def values(shape, dtype=np.float64, seed=0):
     return x.astype(dtype)
 
 
-def check(x, y, view_x=lambda x: x, view_y=lambda y: y):
+def assert_product(x, y, view_x=lambda x: x, view_y=lambda y: y):
     """The product of two views is right; gives the recorded calls."""
     on_gpu = view_x(cupy.asarray(x)), view_y(cupy.asarray(y))
     x, y = view_x(x), view_y(y)
@@ -90,12 +75,12 @@ def test_layouts(left, right):
     (view_x, _), (view_y, _) = LAYOUTS[left], LAYOUTS[right]
     x, y = values((6, 6)), values((6, 6), seed=1)
     inner = min(view_x(x).shape[1], view_y(y).shape[0])
-    calls = check(x, y, lambda x: view_x(x)[:, :inner], lambda y: view_y(y)[:inner])
+    calls = assert_product(x, y, lambda x: view_x(x)[:, :inner], lambda y: view_y(y)[:inner])
     if STANDIN:
         assert len(calls) == 1 and not calls[0].batched
 
 
-@COUNTED
+@RECORDED
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_which_layouts_are_copied(name):
     view, direct = LAYOUTS[name]
@@ -118,7 +103,7 @@ def test_broadcast_views():
     "shapes", [((3, 7), (7, 5)), ((2, 3, 7), (7, 5)), ((2, 3, 7), (2, 7, 5)), ((7,), (7, 5)), ((3, 7), (7,)), ((7,), (7,))]
 )
 def test_dtypes(dtype, shapes):
-    check(values(shapes[0], dtype), values(shapes[1], dtype, seed=1))
+    assert_product(values(shapes[0], dtype), values(shapes[1], dtype, seed=1))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +117,7 @@ def test_dtypes(dtype, shapes):
     ],
 )
 def test_operands_of_two_dtypes(types):
-    check((10 * values((3, 4))).astype(types[0]), values((4, 5), types[1]))
+    assert_product((10 * values((3, 4))).astype(types[0]), values((4, 5), types[1]))
 
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float16), BFLOAT16], ids=str)
@@ -184,12 +169,12 @@ STACKS = {
 @pytest.mark.parametrize("name", STACKS)
 def test_stacks(name):
     shape_x, shape_y, view_x, view_y, count, _ = STACKS[name]
-    calls = check(values(shape_x), values(shape_y, seed=1), view_x or (lambda x: x), view_y or (lambda y: y))
+    calls = assert_product(values(shape_x), values(shape_y, seed=1), view_x or (lambda x: x), view_y or (lambda y: y))
     if STANDIN:
         assert [call.count for call in calls] == [count]
 
 
-@COUNTED
+@RECORDED
 @pytest.mark.parametrize("name", STACKS)
 def test_which_stacks_are_copied(name):
     shape_x, shape_y, view_x, view_y, _, copied = STACKS[name]
@@ -203,7 +188,7 @@ def test_large_stacks_are_looped_over_instead_of_copied(name, monkeypatch):
     shape_x, shape_y, view_x, view_y, count, _ = STACKS[name]
     view_x, view_y = view_x or (lambda x: x), view_y or (lambda y: y)
     monkeypatch.setattr(gemm, "_LAUNCH", 0)
-    calls = check(values(shape_x), values(shape_y, seed=1), view_x, view_y)
+    calls = assert_product(values(shape_x), values(shape_y, seed=1), view_x, view_y)
     if STANDIN:
         assert [call.count for call in calls] == [5] * (count // 5)
         x, y = view_x(cupy.asarray(values(shape_x))), view_y(cupy.asarray(values(shape_y)))
@@ -218,10 +203,10 @@ def test_large_stacks_are_looped_over_instead_of_copied(name, monkeypatch):
     ],
 )  # fmt: skip
 def test_empty_operands(shapes):
-    assert not check(values(shapes[0], np.float32), values(shapes[1], np.float32)) or not STANDIN
+    assert not assert_product(values(shapes[0], np.float32), values(shapes[1], np.float32)) or not STANDIN
 
 
-@COUNTED
+@RECORDED
 def test_leading_dimensions_beyond_32_bits():
     row = 2**31 + 8
     try:
@@ -247,7 +232,7 @@ def test_leading_dimensions_beyond_32_bits():
     ids=["address", "rows", "stack"],
 )
 def test_distances_that_are_no_multiple_of_an_element_are_copied(shape, view):
-    check(values(shape), values((4, 2)), view)  # numbers of 16 bytes at multiples of 8
+    assert_product(values(shape), values((4, 2)), view)  # numbers of 16 bytes at multiples of 8
 
 
 # Any shapes and strides
@@ -299,7 +284,7 @@ def calls_of(function):
     return [(call.m, call.n, call.k, call.count) for call in calls]
 
 
-@COUNTED
+@RECORDED
 def test_a_layer_takes_three_products():
     x = gg.tensor(values((5, 3, 4)), device="cuda", requires_grad=True)
     w = gg.tensor(values((4, 2)), device="cuda", requires_grad=True)
@@ -309,7 +294,7 @@ def test_a_layer_takes_three_products():
     assert calls_of(lambda: out.backward(g)) == [(4, 15, 2, 1), (2, 4, 15, 1)]
 
 
-@COUNTED
+@RECORDED
 def test_linear_takes_three_products_and_no_copies():
     x = gg.tensor(values((5, 3, 4)), device="cuda", requires_grad=True)
     w = gg.tensor(values((2, 4)), device="cuda", requires_grad=True)
@@ -319,7 +304,7 @@ def test_linear_takes_three_products_and_no_copies():
     assert extra_bytes(lambda: gg.nn.functional.linear(x.array, w.array)) == 0
 
 
-@COUNTED
+@RECORDED
 @pytest.mark.parametrize(
     "subscripts, shapes, products",
     [
