@@ -22,7 +22,7 @@ def cuda_extra() -> str | None:
         found = re.search(
             r"CUDA Version:\s*(\d+)", subprocess.run("nvidia-smi", capture_output=True, text=True, check=False).stdout
         )
-        version = str(min(int(found.group(1)), 13)) if found else None
+        version = str(min(int(found.group(1)), 13)) if found and int(found.group(1)) >= 12 else None  # CuPy 14 needs 12
     return f"cuda{version}" if version else None
 
 

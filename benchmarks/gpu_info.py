@@ -28,6 +28,7 @@ def main(path: Path) -> int:
         )
         return 2
     import gpugrad as gg
+    from gpugrad.check import files
 
     try:
         with gg.device("cuda"):
@@ -38,7 +39,7 @@ def main(path: Path) -> int:
     if total != 45:
         print(f"the GPU says that 0 + 1 + ... + 9 is {total}, expected 45")
         return 2
-    found: dict[str, Any] = {"date": machine.today(), "machine": machine.describe("cuda"), "versions": machine.versions()}
+    found: dict[str, Any] = {"date": files.today(), "machine": machine.describe("cuda"), "versions": machine.versions()}
     found["machine"]["gpu"].update(_driver())
     path.write_text(json.dumps(found))
     for part in ("machine", "versions"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import importlib.metadata
 import os
 import platform
@@ -17,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SET = "GPUGRAD_BENCHMARK_THREADS"
 
-_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "torch", "jax", "autograd")
+_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "nvidia-cudnn-frontend", "torch", "jax", "autograd")
 
 
 def cores() -> int:
@@ -72,7 +71,7 @@ def versions() -> dict[str, str]:
 
 def cupy_distribution() -> tuple[str, str] | None:
     """The name and version of the CuPy distribution that is installed: its name says for which CUDA."""
-    for name in ("cupy-cuda12x", "cupy-cuda13x", "cupy-cuda11x", "cupy"):
+    for name in ("cupy-cuda12x", "cupy-cuda13x", "cupy"):
         installed = version(name)
         if installed:
             return name, installed
@@ -83,8 +82,10 @@ def describe(device: str = "cpu") -> dict[str, Any]:
     """The machine in a form for a result file: nothing that names a person, a host or a path."""
     import numpy
 
+    from gpugrad.check.about import processor
+
     found: dict[str, Any] = {
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": cores(),
         "threads": int(os.environ.get(_SET, 0)) or "not set",
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else "unknown",
@@ -100,6 +101,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 def gpu() -> dict[str, str]:
     """The GPU and what drives it. Raises DeviceError without one."""
     import gpugrad
+    from gpugrad.arrays.devices import cuda_version
 
     name = gpugrad.cuda.get_device_name()
     import cupy
@@ -108,19 +110,8 @@ def gpu() -> dict[str, str]:
     found = {"name": name}
     for key, function in (("driver_cuda", "driverGetVersion"), ("runtime_cuda", "runtimeGetVersion")):
         if hasattr(runtime, function):
-            number = int(getattr(runtime, function)())
-            found[key] = f"{number // 1000}.{number % 1000 // 10}"
+            found[key] = cuda_version(int(getattr(runtime, function)()))
     return found
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"
 
 
 def _commit() -> str:
@@ -135,8 +126,3 @@ def _commit() -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
     return done.stdout.strip()
-
-
-def today() -> str:
-    """The date, in UTC."""
-    return datetime.datetime.now(datetime.UTC).date().isoformat()

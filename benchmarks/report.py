@@ -1,13 +1,11 @@
-"""Rows as a table for people and as JSON for everything else.
+"""Rows as a table for people.
 
 gpu.py draws tables where gpugrad may not be importable, so rows are taken as JSON has them, and nothing of gpugrad is imported here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,11 +54,4 @@ def _figure(spread: Mapping[str, float] | None, unit: str) -> str:
 
 def number(value: float) -> str:
     """Three significant digits, without an exponent where that is readable."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def write(path: Path, rows: Iterable[Row], about: Mapping[str, Any]) -> None:
-    """A result file: `about` (date, machine, versions) and the rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {**about, "rows": [row.as_dict() for row in rows]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -38,6 +38,7 @@ def _run(options: argparse.Namespace) -> int:
     import gpugrad as gg
     from benchmarks import report
     from benchmarks.cases import CASES
+    from gpugrad.check import files
 
     try:
         gg.set_default_device(options.device)
@@ -46,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     about = {
-        "date": machine.today(),
+        "date": files.today(),
         "device": options.device,
         "machine": machine.describe(options.device),
         "versions": machine.versions(),
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += CASES[name](options.device, options.rounds)
         if options.json:  # after every case, so that a run that is cut short leaves what it measured
-            report.write(options.json, rows, about)
+            files.write(options.json, {**about, "rows": [row.as_dict() for row in rows]})
     print(report.table(rows))
     return int(any(row.failed for row in rows))
 

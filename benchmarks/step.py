@@ -19,7 +19,6 @@ from benchmarks.cases import mlp
 from gpugrad.bench.method import disagreement
 
 STEPS = 10
-TOLERANCE = 1e-4
 _KINDS = {0: "kernels", 1: "copies", 2: "fills"}  # of CUgraphNodeType
 
 
@@ -27,7 +26,7 @@ def main(path: Path) -> int:
     """The exit code."""
     found = look()
     path.write_text(json.dumps(found))
-    print(f"losses of {STEPS} steps: at most {found['apart']:.2g} from those on the CPU, expected at most {TOLERANCE:g}")
+    print(f"losses of {STEPS} steps: at most {found['apart']:.2g} from those on the CPU, expected at most {mlp.TOLERANCE:g}")
     print(f"memory: {found['peak'] / 2**20:.1f} MiB at the most while building the model and making {STEPS} steps")
     print("launches of a step: " + ", ".join(f"{name}: {what}" for name, what in found["launches"].items()))
     if found["void"]:
@@ -48,7 +47,7 @@ def look() -> dict[str, Any]:
     return {
         "losses": losses,
         "apart": apart,
-        "void": disagreement(losses, TOLERANCE),
+        "void": disagreement(losses, mlp.TOLERANCE),
         "peak": peak,
         "launches": {"gpugrad": _said(lambda: captured(step)), "PyTorch": _said(lambda: of_torch(weights, batches))},
     }

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAMES",
         help="cpu,cuda or cuda:0,cuda:1, say; the first is what the others are held to (default: all there are)",
     )
-    bench.add_argument("--quick", action="store_true", help="fewer sizes and rounds, in less than 30 s")
+    bench.add_argument("--quick", action="store_true", help="fewer sizes and rounds, none begun after 20 s")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
     options = parser.parse_args(arguments)
     if options.command == "info":

@@ -32,9 +32,8 @@ def derived(function: Callable[P, R]) -> Callable[P, R]:
         if fused is None:
             # With the compiler, which programs that do not come here do without.
             fused = importlib.import_module("gpugrad.fusion").fuse(function, name=function.__name__.lstrip("_"))
-        with (
-            on(device_of(array)) if is_cupy(type(array)) and several_gpus() else nullcontext()
-        ):  # raw arrays have CuPy's operators
+        # Raw arrays have CuPy's operators, which compute on its current device.
+        with on(device_of(array)) if is_cupy(type(array)) and several_gpus() else nullcontext():
             out: R = fused(*args, **kwargs)
         return out
 

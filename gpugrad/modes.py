@@ -214,8 +214,8 @@ def get_float32_matmul_precision() -> str:
 def set_float32_matmul_precision(precision: str, /) -> None:
     """How exact products of float32 and complex64 matrices are on CUDA GPUs, from here on and in new threads.
 
-    "highest", as at the start: all 24 bits of the operands. "high": tensor cores round them to TF32, 11 bits, which is several times as
-    fast; sums remain in float32. On the CPU it changes nothing. Raises ValueError for anything else.
+    "highest", as at the start: all 24 bits of the operands. "high": tensor cores round them to TF32, 11 bits, for speed; sums remain in
+    float32. On the CPU it changes nothing. Raises ValueError for anything else.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
     """
     if precision not in ("highest", "high"):

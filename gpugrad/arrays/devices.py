@@ -180,8 +180,14 @@ def device_of(array: Any) -> Any:
     if isinstance(array, (numpy.ndarray, numpy.generic)):
         return CPU
     if is_cupy(type(array)):
-        return Device("cuda", array.device.id)
+        return _numbered(array.device.id)
     return array_api_compat.device(array)
+
+
+@functools.cache
+def _numbered(index: int) -> Device:
+    """A GPU by its number, made once: every step of an optimizer asks where each parameter is."""
+    return Device("cuda", index)
 
 
 class Elsewhere(NamedTuple):

@@ -17,7 +17,7 @@ from gpugrad import cuda
 from gpugrad.arrays.devices import Device, cuda_problem, cuda_version, import_cupy, on
 from gpugrad.compile import build
 
-DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "safetensors", "ml-dtypes", "nvidia-cudnn-frontend", "mpi4py")
+DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "safetensors", "ml-dtypes", "nvidia-cudnn-frontend")
 CUPY_DISTRIBUTIONS = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 ENVIRONMENT = {
@@ -78,10 +78,11 @@ def text(found: dict[str, Any]) -> str:
 
 def name_of(device: str) -> str:
     """What computes on a device: the name of the GPU, or of the processor."""
-    return cuda.get_device_name(device) if device != "cpu" else f"the CPU ({_processor()})"
+    return cuda.get_device_name(device) if device != "cpu" else f"the CPU ({processor()})"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

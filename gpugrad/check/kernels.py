@@ -67,7 +67,7 @@ def _kernel(name: str, precision: str, backend: Backend) -> Measured:
     for example, turned, deterministic in itertools.product(chosen, (False, True), (False, True)):
         arguments = example.arguments(precision, backend)
         if turned:
-            arguments = map_leaves(lambda x: _turned(x, backend) if is_array(x) and x.ndim > 1 else x, arguments)
+            arguments = map_leaves(lambda x: swapped(x, backend) if is_array(x) and x.ndim > 1 else x, arguments)
         with _watched(name, backend) as taken, _reproducible(deterministic):
             out = leaves(example.run(*arguments))
         if not any(taken):
@@ -93,7 +93,7 @@ def _reproducible(on: bool) -> Iterator[None]:
         use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
-def _turned(x: Any, backend: Backend) -> Any:
+def swapped(x: Any, backend: Backend) -> Any:
     """The same array, its last two axes in memory in the other order."""
     return backend.asarray(numpy.ascontiguousarray(backend.to_numpy(x).swapaxes(-1, -2))).swapaxes(-1, -2)
 

@@ -25,10 +25,7 @@ from gpugrad.compile.launches import Launch, Work
 from gpugrad.compile.schedule import Kernel
 from gpugrad.compile.sizes import evaluator
 
-OPTIONS = ("--std=c++17",)
 _log = logging.getLogger("gpugrad")
-_NARROW = 2**30
-"""Elements of an array up to which places are computed in 32 bits, with room for a step beyond the end."""
 
 beside = False  # a full reduction has few blocks of threads, a map as many as there is work for
 empty = cupy.empty
@@ -94,7 +91,7 @@ class Library:
         with self._lock:
             if wide not in self._modules:
                 code = cuda_source.translation_unit(self.source, wide)
-                self._modules[wide] = cupy.RawModule(code=code, options=OPTIONS)
+                self._modules[wide] = cupy.RawModule(code=code, options=modules.OPTIONS)
             return self._modules[wide]
 
     def binder(self, function: Function) -> Callable[[tuple[int, ...], dict[int, tuple[int, ...]]], Plan | None]:
@@ -114,7 +111,7 @@ class Library:
                 integers.append(found.parts)
                 found = launches.finish(rows * width, found.parts)
             # Loops may go over more places than any array has, which random bits count: sums of arrays of (n, 1) and (1, n), say.
-            wide = rows * width * extent > _NARROW or _wide(nodes, evaluate(sizes), strides)
+            wide = modules.wide(rows * width * extent) or _wide(nodes, evaluate(sizes), strides)
             kernel = self._module(wide).get_function(function.name)
             return Plan(kernel, found.grid, found.block, len(function.arrays), tuple(integers))
 
@@ -139,7 +136,7 @@ def _wide(nodes: list[Node], sizes: tuple[int, ...], strides: dict[int, tuple[in
         shape = sizes[start : start + len(node.shape)]
         start += len(node.shape)
         reach = sum((n - 1) * abs(s) for n, s in zip(shape, strides.get(node.number, ()), strict=False))
-        if max(math.prod(shape), reach) > _NARROW:
+        if modules.wide(math.prod(shape), reach):
             return True
     return False
 

@@ -58,6 +58,7 @@ class FlatBuffer:
         self._alone = self._holders()
 
     def _place(self) -> None:
+        # Not within take_over: there the last view would be held by the loop's variable while references are counted.
         for parameter, view in zip(self.parameters, self.views, strict=True):
             parameter.array = view
 

@@ -292,14 +292,13 @@ def _check_gradient(p: Tensor, name: str) -> None:
     if same and (type(own) is numpy.ndarray or device_of(given) == device_of(own)):
         return  # the rest is to say what is wrong
     which = f"the gradient of {name!r}" if name else "a gradient"
-    if tuple(grad.array.shape) != tuple(p.array.shape):
-        raise ShapeError(f"step: {which} has shape {tuple(grad.array.shape)} and its parameter {tuple(p.array.shape)}")
-    if device_of(grad.array) != device_of(p.array):
-        raise DeviceError(
-            f"step: {which} is on {device_of(grad.array)} and its parameter on {device_of(p.array)}; zero_grad after moving a model"
-        )
-    if array_kind(grad.array) is not array_kind(p.array) or grad.array.dtype != p.array.dtype:
+    if tuple(given.shape) != tuple(own.shape):
+        raise ShapeError(f"step: {which} has shape {tuple(given.shape)} and its parameter {tuple(own.shape)}")
+    there, here = device_of(given), device_of(own)
+    if there != here:
+        raise DeviceError(f"step: {which} is on {there} and its parameter on {here}; zero_grad after moving a model")
+    if array_kind(given) is not array_kind(own) or given.dtype != own.dtype:
         raise DTypeError(
-            f"step: {which} is {type(grad.array).__name__} of {grad.array.dtype} and its parameter {type(p.array).__name__} "
-            f"of {p.array.dtype}; zero_grad after casting a model"
+            f"step: {which} is {type(given).__name__} of {given.dtype} and its parameter {type(own).__name__} of {own.dtype}; "
+            "zero_grad after casting a model"
         )

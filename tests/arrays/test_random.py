@@ -165,6 +165,7 @@ def kernel(tmp_path_factory):
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is not installed, so philox.cu cannot be compiled for the CPU")
+    sources = Path(random.__file__).with_name("cuda")
     header = Path(__file__).parents[1] / "standin" / "cupy" / "_kernels" / "cuda"
     folder = tmp_path_factory.mktemp("philox")
     arguments = "u64* out, u64 count, u64 key0, u64 key1, u64 c0, u64 c1, u64 c2, u64 c3"
@@ -173,7 +174,8 @@ def kernel(tmp_path_factory):
 #include "cuda_on_cpu.h"
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
-#include "{Path(random.__file__).with_name("cuda") / "philox.cu"}"
+#include "{sources / "common.h"}"
+#include "{sources / "philox.cu"}"
 extern "C" void launch_thread(unsigned grid, unsigned block, unsigned b, unsigned t, {arguments})
 {{
     gridDim.x = grid, blockDim.x = block, blockIdx.x = b, threadIdx.x = t;

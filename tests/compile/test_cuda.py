@@ -29,6 +29,7 @@ if not CUPY.available:
 cupy = import_cupy()
 cuda = importlib.import_module("gpugrad.compile.cuda")  # it imports CuPy
 launches = importlib.import_module("gpugrad.compile.launches")
+modules = importlib.import_module("gpugrad.arrays.cuda.modules")
 softmax_module = importlib.import_module("gpugrad.nn.functional.softmax")  # hidden behind the functions of the same names
 dropout_module = importlib.import_module("gpugrad.nn.functional.dropout")
 loss_module = importlib.import_module("gpugrad.nn.functional.loss")
@@ -422,7 +423,7 @@ def test_random_bits_of_a_part_of_each_row(columns: int, width: int) -> None:
 
 
 def test_wide_places_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "_NARROW", 0)
+    monkeypatch.setattr(modules, "NARROW", 0)
     for function in (gelu, softmax, several, channel_norm):
         assert_runs(function, random(*((3, 40, 5) if function is channel_norm else (12, 33))), tolerance=1e-5)
 
@@ -438,7 +439,7 @@ def test_long_arrays_have_wide_places() -> None:
 
 
 def test_long_loops_over_short_arrays_have_wide_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "_NARROW", 1000)
+    monkeypatch.setattr(modules, "NARROW", 1000)
     chosen: list[bool] = []
     module = cuda.Library._module
     monkeypatch.setattr(cuda.Library, "_module", lambda library, wide: (chosen.append(wide), module(library, wide))[1])

@@ -1,7 +1,7 @@
 // In front of every .cu file of this folder: the types that the launch chose, and 16-byte accesses.
 //
 //   T   the dtype of the arrays          A   what sums are formed in: float for 16-bit numbers, else T
-//   I   places in arrays: 32 bits, which GPUs divide four times as fast as 64, unless an array is too long for them (WIDE)
+//   I   places in arrays: 32 bits, which take GPUs fewer instructions than 64, unless an array is too long for them (WIDE)
 
 typedef unsigned char u8;
 typedef unsigned int u32;

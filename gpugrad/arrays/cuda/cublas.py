@@ -190,7 +190,7 @@ def _handle(device: int) -> _Handle | None:
     except LibraryError as error:
         if not unusable:
             unusable.append(str(error))
-            _log.warning("gpugrad: matmul: cuBLAS cannot be used directly, so CuPy's slower products are taken: %s", error)
+            _log.warning("gpugrad: matmul: cuBLAS cannot be used directly, so CuPy's products are taken: %s", error)
         return None
     stream = cupy.cuda.get_current_stream(device).ptr
     if stream != handle.stream:

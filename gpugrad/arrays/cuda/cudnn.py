@@ -26,6 +26,9 @@ import numpy
 MOST = 1024
 """Plans kept for each thread; the one made first goes first."""
 
+LARGEST = 2**31 - 1
+"""Elements of an array that every engine of cuDNN can address."""
+
 _log = logging.getLogger("gpugrad")
 
 

@@ -18,7 +18,6 @@ from gpugrad.arrays.cuda import cudnn
 
 # What a masked score is, in place of -inf: a row that is all -inf would be nan. Far below every score, and finite in the dtype.
 LOWEST = {"float16": -65504.0, "bfloat16": -(2.0**126)}
-LARGEST = 2**31 - 1
 
 
 def attention(query: Any, key: Any, value: Any, mask: Any, /, *, scale: float, causal: bool, dropout: Any) -> Any:
@@ -99,9 +98,9 @@ def _taken(query: Any, key: Any, value: Any, mask: Any) -> bool:
         return False
     if q.shape[1] % k.shape[1] or q.shape[1] % v.shape[1] or any(x.shape[3] % 8 or x.shape[3] > 256 for x in (q, v)):
         return False
-    if mask is not None and math.prod(_four(mask).shape[:2]) * q.shape[2] * k.shape[2] > LARGEST:
+    if mask is not None and math.prod(_four(mask).shape[:2]) * q.shape[2] * k.shape[2] > cudnn.LARGEST:
         return False
-    return max(x.size for x in (q, k, v)) <= LARGEST
+    return max(x.size for x in (q, k, v)) <= cudnn.LARGEST
 
 
 def _bias(mask: Any, q: Any, k: Any) -> tuple[Any, Any]:

@@ -15,18 +15,14 @@ import cupy
 
 from gpugrad import modes
 from gpugrad.arrays.cuda import cudnn
+from gpugrad.arrays.windows import Sizes, Window
 
 DTYPES = frozenset({"float32", "float16", "bfloat16"})
-LARGEST = 2**31 - 1
-"""Elements of an array that every engine of cuDNN can address."""
-
-Sizes = tuple[int, ...]
 
 
 def convolution(x: Any, weight: Any, /, *, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """x (N, C, *spatial), weight (O, C / groups, *kernel) -> (N, O, *windows)."""
-    axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
-    windows = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in axes)
+    windows = Window(weight.shape[2:], stride, padding, dilation).counts(x.shape[2:])
     return _run(
         "convolution", "conv_fprop", ("image", "weight"), (x, weight), (x,),
         (x.shape[0], weight.shape[0], *windows), stride, padding, dilation,
@@ -83,7 +79,7 @@ def _taken(operands: tuple[Any, Any], shape: Sizes) -> bool:
     if x.dtype != y.dtype or x.dtype.name not in DTYPES or not 3 <= len(shape) <= 5:
         return False
     sizes = (x.size, y.size, math.prod(shape))
-    return min(sizes) > 0 and min(shape) > 0 and max(sizes) <= LARGEST
+    return min(sizes) > 0 and min(shape) > 0 and max(sizes) <= cudnn.LARGEST
 
 
 def _left_out(dtype: Any) -> tuple[str, ...]:

@@ -7,9 +7,7 @@
 // Every kernel here takes any one-dimensional grid, and writes `count` elements to `out`, which is aligned to 16 bytes (every CuPy
 // allocation is) and written 16 bytes at a time. `count` is any 64-bit number.
 
-typedef unsigned long long u64;
-
-#ifndef T  // compiled without common.h
+#ifndef T  // compiled for no dtype: words and booleans
 #define T float
 #define A float
 #endif

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy
 
-from gpugrad import random
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
@@ -23,7 +22,7 @@ from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite
 from gpugrad.modes import DEBUG, flags, is_grad_enabled
-from gpugrad.nn.functional.dropout import _dropout, check_probability
+from gpugrad.nn.functional.dropout import _dropout, check_probability, drawn
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating
@@ -31,7 +30,6 @@ from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import exp, log, where
-from gpugrad.ops.random_bits import bernoulli_threshold, random_state
 from gpugrad.ops.reduction import max, sum
 from gpugrad.ops.shape import broadcast_to, matrix_transpose, reshape, tril
 from gpugrad.tape import Joint, Node, Tensor, raw
@@ -197,13 +195,10 @@ def scaled_dot_product_attention(
 def _drawn(query: Any, shape: tuple[int, ...], p: float) -> Dropout | None:
     """What drops scores of this shape with probability p, from the default generator."""
     check_probability(p)
-    keep = 1 - float(p)
-    if keep == 1:
+    if p == 0:
         return None
-    threshold, width = bernoulli_threshold(keep)
-    scores = broadcast_to(raw_full(query, (), 0, query.dtype), shape)  # takes no memory
-    state = random_state(scores, random.default_generator.take, width)
-    return Dropout(state, threshold, width, 1 / keep if keep else 0.0)
+    found = drawn(broadcast_to(raw_full(query, (), 0, query.dtype), shape), p)  # which takes no memory
+    return None if found is None else Dropout(*found)
 
 
 def _recorded(operands: tuple[Any, ...], **options: Any) -> Any:

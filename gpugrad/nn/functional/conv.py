@@ -124,8 +124,8 @@ def _convolution_weight_gradient(
     parts = _parts(x, x.shape[1], window, tuple(x.shape[2:]))
     if len(parts) > 1:
         options: Any = {"shape": shape, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        found = (_convolution_weight_gradient(g[part, ...], x[part, ...], **options) for part in parts)
-        return functools.reduce(operator.add, found)
+        found = [wide(_convolution_weight_gradient(g[part, ...], x[part, ...], **options)) for part in parts]
+        return narrow(functools.reduce(operator.add, found), x)  # 16-bit numbers are not added up in 16 bits
     columns = _columns(x, window, groups)
     maps = _maps(g, groups)
     (*_, rows, count), outputs = columns.shape, maps.shape[-2]
@@ -174,7 +174,7 @@ def _convolve(
 
 def _check_shapes(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | None, groups: int) -> None:
     """Raise ShapeError for shapes of which there is no convolution in so many groups."""
-    axes = ", ".join("DHW"[-ndim:] if ndim > 1 else "L")
+    axes = axis_names(ndim)
     if len(weight) != ndim + 2 or len(x) not in (ndim + 1, ndim + 2):
         raise ShapeError(
             f"{name}: got input {x} and weight {weight}, expected (N, C, {axes}) or (C, {axes}) and (O, C / groups, "
@@ -189,6 +189,11 @@ def _check_shapes(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | N
         )
     if bias is not None and bias != weight[:1]:
         raise ShapeError(f"{name}: got bias {bias} and weight {weight}, expected bias ({weight[0]},), one per output")
+
+
+def axis_names(ndim: int) -> str:
+    """The spatial axes of so many dimensions as messages name them: "L", "H, W" or "D, H, W"."""
+    return ", ".join("DHW"[-ndim:] if ndim > 1 else "L")
 
 
 def extended(x: Any, extra: Sizes) -> Any:

@@ -33,17 +33,27 @@ def dropout(input: A, p: float = 0.5, training: bool = True) -> A:
     check_probability(p)
     if not training or p == 0:
         return input
+    found = drawn(raw(input), p)
+    if found is None:
+        return input
+    out: A = _dropout(input, *found)
+    return out
+
+
+def drawn(like: Any, p: Any) -> tuple[Any, Any, int, Any] | None:
+    """What drops elements of an array like this one with probability p, not 0: state, threshold, width and scale of the op dropout.
+
+    Drawn from the default generator; None, after drawing as ever, for a p too small for 1 - p.
+    """
     keep: Any = 1 - raw(p)
     if isinstance(keep, (int, numpy.generic, numpy.ndarray)):
         keep = float(keep)
-    # Of a p too small for 1 - p nothing is dropped, but numbers are drawn as ever.
     threshold, width = bernoulli_threshold(keep) if keep < 1 else (0.0, 64)
-    state = random_state(raw(input), random.default_generator.take, width)
+    state = random_state(like, random.default_generator.take, width)
     if keep == 1:
-        return input
+        return None
     # p = 1 drops everything: the scale then multiplies zeros only, and any finite number will do.
-    out: A = _dropout(input, state, threshold, width, 1 / keep if keep > 0 else 0.0)
-    return out
+    return state, threshold, width, 1 / keep if keep > 0 else 0.0
 
 
 def check_probability(p: float) -> None:

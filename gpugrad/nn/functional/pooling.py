@@ -12,7 +12,7 @@ from gpugrad.arrays.explain import describe
 from gpugrad.arrays.windows import Sizes, Window, as_window, fitting
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite, fused, primitive
-from gpugrad.nn.functional.conv import extended
+from gpugrad.nn.functional.conv import axis_names, extended
 from gpugrad.nn.functional.fold import _im2col, over_batch
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide, wide_dtype
@@ -85,7 +85,7 @@ def _window(
     check_input(x, name)
     shape = tuple(x.shape)
     if len(shape) not in (ndim + 1, ndim + 2):
-        axes = ", ".join("DHW"[-ndim:] if ndim > 1 else "L")
+        axes = axis_names(ndim)
         raise ShapeError(f"{name}: got input {shape}, expected (N, C, {axes}) or (C, {axes})")
     window = as_window(name, ndim, kernel_size, kernel_size if stride is None else stride, padding, dilation)
     if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):

@@ -22,4 +22,5 @@ def wide(x: Any) -> Any:
 
 def narrow(out: Any, like: Any) -> Any:
     """What was computed from ``wide(like)`` in the dtype of `like`, if it was another."""
-    return astype(out, like.dtype) if wide(like) is not like else out
+    dtype = like.dtype
+    return out if wide_dtype(dtype) is dtype else astype(out, dtype)

@@ -221,3 +221,16 @@ def test_dtypes_that_do_not_fit():
         attention(q, k, v, np.ones((3, 4), bool), is_causal=True)
     with pytest.raises(ValueError, match="probability"):
         attention(q, k, v, dropout_p=1.5)
+
+
+def test_a_probability_too_small_to_drop_anything_draws_as_dropout_does():
+    x = gg.ones((2, 3, 4))
+
+    def next_number(draw):
+        gg.manual_seed(5)
+        draw()
+        return gg.random.uniform(()).item()
+
+    expected = next_number(lambda: F.dropout(gg.ones((2, 3, 3)), 1e-20))
+    assert next_number(lambda: F.scaled_dot_product_attention(x, x, x, dropout_p=1e-20)) == expected
+    assert next_number(lambda: F.scaled_dot_product_attention(x, x, x)) != expected
