@@ -72,7 +72,7 @@ extern "C" __global__ void casts(const uint4* x, uint4* y, int n)
 """
 
 SOURCES = {
-    "philox": (Path(random.__file__).parent / "cuda" / "philox.cu").read_text(),
+    "philox": "".join((Path(random.__file__).parent / "cuda" / name).read_text() for name in ("common.h", "philox.cu")),
     "map": MAP,
     "warp per row": WARP_PER_ROW,
     "block per row": BLOCK_PER_ROW,
