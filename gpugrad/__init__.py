@@ -7,8 +7,8 @@
 
     gg.grad(loss)(w, x)        # on whatever arrays w and x are: numpy.ndarray, cupy.ndarray, gg.Tensor
 
-This module is a namespace of the standard (2025.12). ``gg.nn``, ``gg.optim``, ``gg.special`` and ``gg.data`` load when they are
-first used.
+This module is a namespace of the standard (2025.12). ``gg.linalg``, ``gg.fft``, ``gg.special``, ``gg.nn``, ``gg.optim`` and ``gg.data``
+load when they are first used.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from gpugrad.differentiate import (
 )
 from gpugrad.errors import (
     AnomalyError, ConversionError, DetachedWarning, DeterminismError, DeviceError, DTypeError, FileFormatError,
-    GpugradError, GraphError, IndexingError, InplaceError, LibraryError, OutOfMemoryError, RuleError, ShapeError,
-    TracingError, UntraceableError,
+    GpugradError, GraphError, IndexingError, InplaceError, LibraryError, LinAlgError, OutOfMemoryError, RuleError,
+    ShapeError, TracingError, UntraceableError,
 )
 from gpugrad.files import load, save
 from gpugrad.modes import (
@@ -74,7 +74,7 @@ from gpugrad.ops.transfer import to_device
 from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
-    from gpugrad import data, nn, optim, special, testing
+    from gpugrad import data, fft, linalg, nn, optim, special, testing
     from gpugrad.compile.runtime import get_num_threads as get_num_threads
     from gpugrad.compile.runtime import set_num_threads as set_num_threads
     from gpugrad.fusion import fuse as fuse
@@ -91,33 +91,33 @@ device = Device  # PyTorch's name
 
 __all__ = [
     "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
-    "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "OutOfMemoryError",
-    "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError", "__array_api_version__",
-    "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any", "arange",
-    "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype", "atan",
-    "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "LinAlgError",
+    "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
+    "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any",
+    "arange", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype",
+    "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
-    "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh",
-    "count_nonzero", "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff",
-    "divide", "e", "einsum", "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye",
-    "finfo", "flip", "float16", "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like",
-    "fuse", "get_default_device", "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "grad",
-    "gradients", "greater", "greater_equal", "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32",
-    "int64", "int8", "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled", "isdtype", "isfinite", "isin",
-    "isinf", "isnan", "jacobian", "jvp", "less", "less_equal", "linspace", "load", "log", "log10", "log1p", "log2",
-    "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose",
-    "max", "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis",
-    "nextafter", "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi",
-    "positive", "pow", "prod", "random", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll",
-    "round", "save", "searchsorted", "set_default_device", "set_default_dtype", "set_float32_matmul_precision",
-    "set_grad_enabled", "set_num_threads", "sign", "signbit", "sin", "sinh", "sort", "special", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor",
-    "tensordot", "testing", "tile", "to_device", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8",
-    "unique_all", "unique_counts", "unique_inverse", "unique_values", "unstack", "use_deterministic_algorithms",
-    "value_and_grad", "var", "vecdot", "vjp", "where", "zeros", "zeros_like",
+    "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero",
+    "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff", "divide", "e", "einsum",
+    "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "fft", "finfo", "flip", "float16",
+    "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "fuse", "get_default_device",
+    "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "grad", "gradients", "greater", "greater_equal",
+    "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
+    "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan",
+    "jacobian", "jvp", "less", "less_equal", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max",
+    "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
+    "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "prod",
+    "random", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round", "save",
+    "searchsorted", "set_default_device", "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled",
+    "set_num_threads", "sign", "signbit", "sin", "sinh", "sort", "special", "sqrt", "square", "squeeze", "stack", "std",
+    "stop_gradient", "subtract", "sum", "take", "take_along_axis", "tan", "tanh", "tensor", "tensordot", "testing", "tile",
+    "to_device", "tril", "triu", "trunc", "uint16", "uint32", "uint64", "uint8", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "unstack", "use_deterministic_algorithms", "value_and_grad", "var", "vecdot", "vjp",
+    "where", "zeros", "zeros_like",
 ]
 
-_LAZY = ("data", "nn", "optim", "special", "testing")
+_LAZY = ("data", "fft", "linalg", "nn", "optim", "special", "testing")
 # The kernel compiler is loaded when it is first used.
 _LAZY_FUNCTIONS = {
     "fuse": "gpugrad.fusion", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",

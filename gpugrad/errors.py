@@ -5,6 +5,7 @@
     Exception
      └── GpugradError                 catches all of them
           ├── ShapeError              (ValueError)    shapes that do not fit each other or the op
+          ├── LinAlgError             (numpy.linalg.LinAlgError)  a matrix that is singular, or not positive definite
           ├── DTypeError              (TypeError)     a dtype or a type that the op cannot take
           │    └── UnsupportedOperandError            an operand that is no array and no number
           ├── DeviceError             (RuntimeError)  unknown, absent or mixed devices
@@ -26,6 +27,8 @@
 Each also derives from the built-in exception that NumPy or PyTorch users would expect, so existing ``except`` clauses work.
 """
 
+import numpy
+
 
 class GpugradError(Exception):
     """Base class of every exception that gpugrad raises on purpose."""
@@ -33,6 +36,10 @@ class GpugradError(Exception):
 
 class ShapeError(GpugradError, ValueError):
     """Shapes do not fit each other, or do not fit the op."""
+
+
+class LinAlgError(GpugradError, numpy.linalg.LinAlgError):
+    """A matrix is singular or not positive definite, or an iteration for it did not converge. A ValueError, as NumPy's is."""
 
 
 class DTypeError(GpugradError, TypeError):

@@ -205,9 +205,12 @@ class _Sweep:
                 self.gradients[source.number] = [None] * source.outputs
                 self.nodes[source.number] = source
                 heappush(self.heap, -source.number)
-            self.gradients[source.number][node.index] = g
-            if live is not None:
-                self.live_results.setdefault(source.number, {})[node.index] = live
+            arrived, masks = self.gradients[source.number], self.live_results.setdefault(source.number, {})
+            before = arrived[node.index]  # a result may have several nodes: rules that use it give it one more
+            mask = live if before is None else joined(masks.pop(node.index, None), live)
+            arrived[node.index] = g if before is None else add(before, g)
+            if mask is not None:
+                masks[node.index] = mask
         elif type(node) is Joint:
             if node.pull is None:
                 raise GraphError(FREED)

@@ -9,7 +9,7 @@ import numpy
 from gpugrad.arrays.allocator import explained, ran_out
 from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, OutOfMemoryError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, LinAlgError, OutOfMemoryError, ShapeError
 
 
 def describe(operand: Any) -> str:
@@ -63,6 +63,8 @@ def _kind(error: Exception) -> type[Exception] | None:
         return DTypeError  # a Python number that the dtype cannot hold; integers of which reciprocals are asked
     if isinstance(error, numpy.exceptions.AxisError):
         return ShapeError
+    if isinstance(error, numpy.linalg.LinAlgError):
+        return LinAlgError
     if isinstance(error, IndexError):
         return IndexingError
     if isinstance(error, TypeError):

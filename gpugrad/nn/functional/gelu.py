@@ -10,7 +10,7 @@ from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.sigmoid import sigmoid
 from gpugrad.nn.functional.softmax import floating
 from gpugrad.ops.elementwise import exp
-from gpugrad.ops.special import erf
+from gpugrad.ops.special.error import erf
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)  # of the normal distribution, at 0

@@ -1,0 +1,1 @@
+"""Special functions, each with its derivative. The public names are in ``gpugrad/special.py``."""
