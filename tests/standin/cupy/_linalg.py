@@ -39,6 +39,38 @@ def _unchecked(name, target):
     return call
 
 
+def _complex(target):
+    """Eigenvalues of a real matrix are complex even if all are real (linalg/_eigenvalue.py, _geev), save where there are none."""
+
+    def call(a):
+        out = target(a)
+        parts = [x.astype(np.promote_types(x.dtype, np.complex64)) if x.size else x for x in (out if isinstance(out, tuple) else [out])]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    return call
+
+
+def _without_empty(target):
+    """Over several axes, which it transforms at once, CuPy refuses arrays without elements (fft/_fft.py, _fftn)."""
+
+    def call(a, s=None, axes=None, norm=None):
+        if np.size(a) == 0 and len(axes if axes is not None else s or np.shape(a)) > 1:
+            raise ValueError("Invalid number of FFT data points (0) specified.")
+        return target(a, s=s, axes=axes, norm=norm)
+
+    return call
+
+
+def _complex(target):
+    """Eigenvalues of a general matrix are complex, also where NumPy finds all of them real (linalg/_eigenvalue.py, _geev)."""
+
+    def call(a):
+        a = np.asarray(a)
+        return target(a.astype(np.result_type(a.dtype, np.complex64), copy=False))
+
+    return call
+
+
 def module(name, source):
     """A module with the functions of `source` that real CuPy has under `name`."""
     made = types.ModuleType(f"cupy.{name}", f"`numpy.{name}` for stand-in arrays.")
@@ -48,6 +80,12 @@ def module(name, source):
         if place == name and target is not None:
             if dotted in ("linalg.solve", "linalg.inv", "linalg.cholesky"):
                 target = _unchecked(short, target)
+            if dotted in ("linalg.eig", "linalg.eigvals"):
+                target = _complex(target)
+            if dotted in ("fft.fftn", "fft.ifftn", "fft.rfftn", "fft.irfftn"):
+                target = _without_empty(target)
+            if dotted in ("linalg.eig", "linalg.eigvals"):
+                target = _complex(target)
             setattr(made, short, function(dotted, target))
     sys.modules[made.__name__] = made
     return made

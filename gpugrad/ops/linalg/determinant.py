@@ -1,0 +1,106 @@
+"""Determinants, and their logarithms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace
+
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.families import A, primitive
+from gpugrad.multi_output import multi_output
+from gpugrad.ops.contraction import matmul
+from gpugrad.ops.creation import ones_like, zeros_like
+from gpugrad.ops.dtypes import finfo
+from gpugrad.ops.elementwise import astype_like, imag, isfinite, logical_not, where
+from gpugrad.ops.linalg import checks
+from gpugrad.ops.linalg.matrices import constant, eye_like, settled
+from gpugrad.ops.linalg.solve import inv
+from gpugrad.ops.linalg.svd import svd
+from gpugrad.ops.reduction import all
+from gpugrad.ops.shape import matrix_transpose
+
+
+def cofactors(x: Any) -> Any:
+    """The gradient of det, ``det(x) * inv(x).mT`` where that exists, finite for every x.
+
+    Let p and q be the left and right singular vectors of the two smallest singular values, held constant. Then b = x + t p q,
+    for t the largest singular value, is as regular as x is without those two, and by the matrix determinant lemma
+    ``det(x) = det(b) det(k)`` for the 2 x 2 matrix ``k = 1 - t q inv(b) p``. Both factors can be differentiated as often as one
+    likes. Where the rank is M - 3 or less, the cofactors and their derivatives are 0, and only those are right here: third
+    derivatives of det, which need not vanish there, come out as 0.
+    """
+    n = x.shape[-1]
+    if n < 2:
+        return ones_like(x)
+    finite = all(isfinite(x), axis=(-2, -1), keepdims=True)
+    identity = eye_like(x, n)
+    u, s, vh = svd(constant(x), full_matrices=False)
+    p, q = u[..., -2:], vh[..., -2:, :]
+    largest = s[..., :1, None]
+    t = where(largest > 0, largest, 1)
+    # The third smallest, which a 2 x 2 matrix has not: there any stands for it.
+    regular = finite if n == 2 else s[..., -3:-2, None] > largest * (n * finfo(x).eps)
+    b = where(finite & regular, x + t * matmul(p, q), identity)
+    inverse = inv(b)
+    k = eye_like(x, 2) - t * matmul(matmul(q, inverse), p)
+    k00, k11 = k[..., :1, :1], k[..., 1:, 1:]
+    determinant = k00 * k11 - k[..., :1, 1:] * k[..., 1:, :1]
+    adjugate = (k00 + k11) * eye_like(x, 2) - k
+    inner = determinant * inverse + t * matmul(matmul(matmul(inverse, p), adjugate), matmul(q, inverse))
+    out = matrix_transpose(det(b)[..., None, None] * inner)
+    return where(finite, where(regular, out, 0), math.nan)
+
+
+@primitive(x=lambda g, x: g[..., None, None] * cofactors(x))
+def det(x: A, /) -> A:
+    """The determinant of each matrix of (..., M, M).
+
+    The gradient, the matrix of cofactors, is finite for singular matrices too, as are derivatives of every order. They are
+    right for every matrix up to the second order, and at ranks of M - 2 or more to any. A matrix that holds nan or inf has the
+    determinant nan.
+    Raises ShapeError if a matrix is not square, DTypeError for what is not float32, float64 or complex.
+    Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.det.html
+    """
+    checks.square("det", x)
+    xp = array_namespace(x)
+    regular, finite = settled(x)
+    return xp.where(finite[..., 0, 0], xp.linalg.det(regular), math.nan)
+
+
+class SlogdetResult(NamedTuple):
+    """``det == sign * exp(logabsdet)``."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def _slogdet_rule(g: Any, x: Any, out: Any) -> Any:
+    # With t = tr(inv(x) dx): d logabsdet = real(t), and d sign = sign * 1j * imag(t), which is 0 for real x.
+    g_sign, g_log = g
+    sign, logabsdet = out
+    factor = g_log
+    if g_sign is not None and numpy_dtype(x.dtype).kind == "c":
+        turning = astype_like(imag(g_sign * sign), complex=True) * 1j
+        factor = turning if g_log is None else g_log + turning
+    if factor is None:
+        return zeros_like(x)
+    singular = logical_not(isfinite(logabsdet))[..., None, None]
+    regular = where(singular, eye_like(x, x.shape[-1]), x)
+    return where(singular, math.nan, factor[..., None, None] * matrix_transpose(inv(regular)))
+
+
+@multi_output(x=_slogdet_rule)
+def slogdet(x: Any, /) -> SlogdetResult:
+    """The determinant of each matrix of (..., M, M) as its sign and the logarithm of its absolute value: (sign, logabsdet).
+
+    For complex x the sign is a complex number of size 1, and differentiable. Of a singular matrix the sign is 0, the logarithm
+    -inf, and the gradient nan. A matrix that holds nan or inf has nan for both.
+    Raises ShapeError if a matrix is not square, DTypeError for what is not float32, float64 or complex.
+    Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.slogdet.html
+    """
+    checks.square("slogdet", x)
+    xp = array_namespace(x)
+    regular, finite = settled(x)
+    return SlogdetResult(*(xp.where(finite[..., 0, 0], part, math.nan) for part in xp.linalg.slogdet(regular)))

@@ -1,0 +1,72 @@
+"""What the rules of the decompositions share: gaps between eigenvalues, division by them, and matrices that hold nan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from gpugrad.errors import GraphError
+from gpugrad.families import primitive
+from gpugrad.modes import RECORD, flags
+from gpugrad.ops.elementwise import not_equal
+from gpugrad.ops.reduction import any as any_of
+from gpugrad.ops.shape import expand_dims, tril, triu
+from gpugrad.tape import Tensor, raw
+
+
+def decomposed(name: str, x: Any, **options: Any) -> list[Any]:
+    """The results of ``xp.linalg.<name>(x)``, nan for each matrix that holds nan or inf.
+
+    Libraries disagree on such a matrix: an error for the whole stack, or whatever the iteration ends with. It is set aside
+    beforehand, without looking at the numbers, for which a GPU would have to be waited for.
+    """
+    xp = array_namespace(x)
+    finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
+    found = getattr(xp.linalg, name)(xp.where(finite, x, 0), **options)
+    parts = found if isinstance(found, tuple) else (found,)
+    return [xp.where(finite if part.ndim == x.ndim else finite[..., 0], part, float("nan")) for part in parts]
+
+
+def is_recorded(x: Any) -> bool:
+    """Whether an op of x will be recorded: then values alone, which have no rule of their own, do not suffice."""
+    return isinstance(x, Tensor) and x.node is not None and bool(flags() & RECORD)
+
+
+def gaps(w: Any) -> Any:
+    """The differences of the elements of vectors: ``out[..., i, j] = w[..., j] - w[..., i]``."""
+    return expand_dims(w, -2) - expand_dims(w, -1)
+
+
+def off_diagonal(x: Any) -> Any:
+    """Square matrices with zeros on their diagonals."""
+    return tril(x, k=-1) + triu(x, k=1)
+
+
+def _quotient_y(g: Any, y: Any, out: Any) -> Any:
+    return -quotient(g * out, y)
+
+
+@primitive(elementwise=True, x=lambda g, y: quotient(g, y), y=_quotient_y)
+def quotient(x: Any, y: Any, /) -> Any:
+    """x / y, but 0 where x is 0, whatever y is.
+
+    For a coefficient x of a perturbation that mixes two eigenvectors, and the gap y between their eigenvalues: what is not
+    asked for is not divided by a gap of zero, and what is asked for then does not exist and is inf or nan.
+    """
+    xp = array_namespace(x, y)
+    absent = x == 0
+    return xp.where(absent, x, x / xp.where(absent, 1, y))
+
+
+def determined(g: Any, count: int, op: str, result: str) -> Any:
+    """The gradient of the first `count` columns of an orthogonal matrix, the others being any basis of what these leave.
+
+    Raises GraphError if the gradient of those others is not zero. That must look at it, for which a GPU is waited for.
+    """
+    if bool(any_of(not_equal(raw(g)[..., count:], 0))):
+        raise GraphError(
+            f"{op}: {result} beyond the first {count} are any basis of what those leave, so they have no derivative; "
+            "use the first alone"
+        )
+    return g[..., :count]
