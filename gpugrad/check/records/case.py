@@ -16,6 +16,7 @@ from typing import Any
 import numpy
 
 import gpugrad
+from gpugrad import linalg
 from gpugrad.check.backend import NUMPY, Backend
 from gpugrad.families import REGISTRY
 from gpugrad.trees import leaves, map_leaves
@@ -146,7 +147,7 @@ class Case:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The op."""
-        found = self.function or getattr(gpugrad, self.name, None)
+        found = self.function or getattr(gpugrad, self.name, None) or getattr(linalg, self.name, None)
         return (found if callable(found) else REGISTRY[self.name])(*args, **options)
 
 

@@ -10,7 +10,7 @@ from gpugrad.check.records.case import Case, call, given, nonzero
 from gpugrad.ops.linalg.norms import vector_norm
 
 INF = numpy.inf
-_ORDERS: tuple[Any, ...] = (2, 1, 3, 2.5, 0.5, -1, -2.5, INF, -INF)
+_ORDERS: tuple[Any, ...] = (2, 1, 3, 0.5, -1.5, INF, -INF)
 _COUNTS = [call(nonzero(2, 3)), call(given([0.0, 2.0, -1.0])), call(nonzero(2, 3, 2), axis=(0, 2), keepdims=True)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
@@ -14,7 +14,7 @@ from gpugrad.ops.linalg.qr import qr
 CALLS = [call(real(3, 3)), call(real(4, 2)), call(real(2, 3)), call(real(2, 3, 2)), call(real(2, 0)), call(real(0, 2, 2))]
 
 
-def _positive(x: Any, mode: str) -> Any:
+def _positive(x: Any, mode: Literal["reduced", "complete"]) -> Any:
     q, r = qr(x, mode=mode)
     k = min(x.shape[-2:])
     signs = gg.sign(gg.real(diagonal(r)))

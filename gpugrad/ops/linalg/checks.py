@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
+from gpugrad.arrays.dtypes import complex64, complex128, float32, float64, is_inexact, numpy_dtype
 from gpugrad.arrays.explain import describe
 from gpugrad.errors import DTypeError, ShapeError, UnsupportedOperandError
 from gpugrad.tape import raw
 
-_LAPACK = frozenset({"float32", "float64", "complex64", "complex128"})
+_LAPACK = frozenset({float32, float64, complex64, complex128})
 
 
 def arrays(name: str, *operands: Any) -> None:
@@ -25,7 +25,7 @@ def floating(name: str, *operands: Any) -> None:
     """Raise DTypeError for what is no array of float32, float64, complex64 or complex128."""
     arrays(name, *operands)
     for x in operands:
-        if numpy_dtype(raw(x).dtype).name not in _LAPACK:
+        if numpy_dtype(raw(x).dtype) not in _LAPACK:
             raise DTypeError(
                 f"{name}: got {_given(operands)}, expected float32, float64, complex64 or complex128; "
                 "convert it with .astype(gg.float32)"

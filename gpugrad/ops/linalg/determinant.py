@@ -15,7 +15,7 @@ from gpugrad.ops.creation import ones_like, zeros_like
 from gpugrad.ops.dtypes import finfo
 from gpugrad.ops.elementwise import astype_like, imag, isfinite, logical_not, where
 from gpugrad.ops.linalg import checks
-from gpugrad.ops.linalg.matrices import constant, eye_like, settled
+from gpugrad.ops.linalg.matrices import constant, eye_like, on_finite
 from gpugrad.ops.linalg.solve import inv
 from gpugrad.ops.linalg.svd import svd
 from gpugrad.ops.reduction import all
@@ -25,11 +25,11 @@ from gpugrad.ops.shape import matrix_transpose
 def cofactors(x: Any) -> Any:
     """The gradient of det, ``det(x) * inv(x).mT`` where that exists, finite for every x.
 
-    Let p and q be the left and right singular vectors of the two smallest singular values, held constant. Then b = x + t p q,
-    for t the largest singular value, is as regular as x is without those two, and by the matrix determinant lemma
-    ``det(x) = det(b) det(k)`` for the 2 x 2 matrix ``k = 1 - t q inv(b) p``. Both factors can be differentiated as often as one
-    likes. Where the rank is M - 3 or less, the cofactors and their derivatives are 0, and only those are right here: third
-    derivatives of det, which need not vanish there, come out as 0.
+    Let p and q be the left and right singular vectors of the two smallest singular values, held constant. Where these count as
+    0, they are lifted: ``b = x + p t q`` is as regular as x is without those two, and by the matrix determinant lemma
+    ``det(x) = det(b) det(k)`` with the 2 x 2 matrix ``k = 1 - t q inv(b) p``. Both factors can be differentiated as often as one
+    likes; where x is regular, b is x, and k is 1. Where the rank is M - 3 or less, the cofactors and their derivatives are 0,
+    and only those are right here: third derivatives of det, which need not vanish there, come out as 0.
     """
     n = x.shape[-1]
     if n < 2:
@@ -37,20 +37,20 @@ def cofactors(x: Any) -> Any:
     finite = all(isfinite(x), axis=(-2, -1), keepdims=True)
     identity = eye_like(x, n)
     u, s, vh = svd(constant(x), full_matrices=False)
-    p, q = u[..., -2:], vh[..., -2:, :]
     largest = s[..., :1, None]
-    t = where(largest > 0, largest, 1)
-    # The third smallest, which a 2 x 2 matrix has not: there any stands for it.
-    regular = finite if n == 2 else s[..., -3:-2, None] > largest * (n * finfo(x).eps)
-    b = where(finite & regular, x + t * matmul(p, q), identity)
+    negligible = s[..., None] <= largest * (n * finfo(x).eps)
+    p = u[..., -2:]
+    q = where(negligible[..., -2:, :], where(largest > 0, largest, 1), 0) * vh[..., -2:, :]  # t q
+    deficient = negligible[..., -3:-2, :] if n > 2 else ~finite  # of two singular values there is no third
+    b = where(finite & ~deficient, x + matmul(p, q), identity)
     inverse = inv(b)
-    k = eye_like(x, 2) - t * matmul(matmul(q, inverse), p)
+    k = eye_like(x, 2) - matmul(matmul(q, inverse), p)
     k00, k11 = k[..., :1, :1], k[..., 1:, 1:]
     determinant = k00 * k11 - k[..., :1, 1:] * k[..., 1:, :1]
     adjugate = (k00 + k11) * eye_like(x, 2) - k
-    inner = determinant * inverse + t * matmul(matmul(matmul(inverse, p), adjugate), matmul(q, inverse))
+    inner = determinant * inverse + matmul(matmul(matmul(inverse, p), adjugate), matmul(q, inverse))
     out = matrix_transpose(det(b)[..., None, None] * inner)
-    return where(finite, where(regular, out, 0), math.nan)
+    return where(finite, where(deficient, 0, out), math.nan)
 
 
 @primitive(x=lambda g, x: g[..., None, None] * cofactors(x))
@@ -64,9 +64,8 @@ def det(x: A, /) -> A:
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.det.html
     """
     checks.square("det", x)
-    xp = array_namespace(x)
-    regular, finite = settled(x)
-    return xp.where(finite[..., 0, 0], xp.linalg.det(regular), math.nan)
+    out: A = on_finite(array_namespace(x).linalg.det, x)
+    return out
 
 
 class SlogdetResult(NamedTuple):
@@ -101,6 +100,4 @@ def slogdet(x: Any, /) -> SlogdetResult:
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.slogdet.html
     """
     checks.square("slogdet", x)
-    xp = array_namespace(x)
-    regular, finite = settled(x)
-    return SlogdetResult(*(xp.where(finite[..., 0, 0], part, math.nan) for part in xp.linalg.slogdet(regular)))
+    return SlogdetResult(*on_finite(array_namespace(x).linalg.slogdet, x))

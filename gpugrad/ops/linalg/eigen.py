@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from array_api_compat import array_namespace
+
 from gpugrad.families import A, composite, primitive
 from gpugrad.multi_output import multi_output
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import conj, real
 from gpugrad.ops.linalg.checks import square
-from gpugrad.ops.linalg.matrices import adjoint
+from gpugrad.ops.linalg.matrices import adjoint, on_finite
 from gpugrad.ops.linalg.solve import solve
-from gpugrad.ops.linalg.spectral import decomposed, gaps, is_recorded, off_diagonal, quotient
+from gpugrad.ops.linalg.spectral import gaps, is_recorded, off_diagonal, quotient
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import expand_dims, matrix_transpose
 
@@ -57,13 +59,13 @@ def eigh(x: Any, /) -> EighResult:
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.eigh.html
     """
     square("eigh", x)
-    return EighResult(*decomposed("eigh", x))
+    return EighResult(*on_finite(array_namespace(x).linalg.eigh, x))
 
 
 @primitive(x=None)
 def _eigvalsh(x: Any, /) -> Any:
     square("eigvalsh", x)
-    return decomposed("eigvalsh", x)[0]
+    return on_finite(array_namespace(x).linalg.eigvalsh, x)
 
 
 @composite
@@ -71,7 +73,8 @@ def eigvalsh(x: A, /) -> A:
     """The eigenvalues of each real symmetric or complex Hermitian matrix, ascending: (..., M, M) -> (..., M), real.
 
     Which part of x is read, nan, inf and errors are as in :func:`eigh`. The gradient is ``V diag(g) adjoint(V)``; where
-    eigenvalues are equal it is that of a function that treats them alike.
+    eigenvalues are equal it is that of a function that treats them alike. The second derivative goes through V, and does not
+    exist there.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.eigvalsh.html
     """
     out: A = eigh(x).eigenvalues if is_recorded(x) else _eigvalsh(x)
@@ -114,13 +117,13 @@ def eig(x: Any, /) -> EigResult:
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.eig.html
     """
     square("eig", x)
-    return EigResult(*decomposed("eig", x))
+    return EigResult(*on_finite(array_namespace(x).linalg.eig, x))
 
 
 @primitive(x=None)
 def _eigvals(x: Any, /) -> Any:
     square("eigvals", x)
-    return decomposed("eigvals", x)[0]
+    return on_finite(array_namespace(x).linalg.eigvals, x)
 
 
 @composite
@@ -128,7 +131,7 @@ def eigvals(x: A, /) -> A:
     """The eigenvalues of each square matrix, in no particular order: (..., M, M) -> (..., M), complex also where x is real.
 
     nan, inf and errors are as in :func:`eig`. The gradient is ``V^-H diag(g) V^H``; where eigenvalues are equal it is that of a
-    function that treats them alike.
+    function that treats them alike. The second derivative goes through V, and does not exist there.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.eigvals.html
     """
     out: A = eig(x).eigenvalues if is_recorded(x) else _eigvals(x)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -11,7 +10,7 @@ from gpugrad.families import A, composite, primitive
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import conj
 from gpugrad.ops.linalg import checks
-from gpugrad.ops.linalg.matrices import adjoint, eye_like, settled
+from gpugrad.ops.linalg.matrices import adjoint, eye_like, on_finite
 from gpugrad.ops.linalg.solve import solve_triangular
 from gpugrad.ops.shape import tril
 
@@ -28,9 +27,7 @@ def _cholesky_rule(g: Any, out: Any) -> Any:
 
 @primitive(x=_cholesky_rule)
 def _cholesky(x: Any, /) -> Any:
-    xp = array_namespace(x)
-    regular, finite = settled(x)
-    return xp.where(finite, xp.linalg.cholesky(regular), math.nan)
+    return on_finite(array_namespace(x).linalg.cholesky, x)
 
 
 @composite

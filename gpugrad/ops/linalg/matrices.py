@@ -1,9 +1,12 @@
-"""Small building blocks: the adjoint, identity matrices, and square matrices that hold nan set aside."""
+"""Small building blocks: the adjoint, identity matrices, and matrices that hold nan set aside."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import native_dtype
@@ -31,11 +34,21 @@ def constant(x: Any) -> Any:
     return Tensor(x.array) if isinstance(x, Tensor) else x
 
 
-def settled(x: Any) -> tuple[Any, Any]:
-    """Raw square matrices with the identity in place of those that hold nan or inf, and a mask (..., 1, 1) of the others.
+def on_finite(function: Callable[[Any], Any], x: Any) -> Any:
+    """``function(x)`` of a raw stack of matrices, (..., M, N), but nan for each matrix that holds nan or inf.
 
-    LAPACK may take a matrix that holds nan for a singular one, or forget the nan; and libraries disagree on which.
+    The function gives an array for each matrix, of two dimensions or fewer, or a tuple of them, which becomes a list. Libraries
+    disagree on a matrix that holds nan: an error for the whole stack, a singular one, whatever an iteration ends with. So the
+    identity takes its place. NumPy's numbers are looked at beforehand, which is quicker; a GPU would have to be waited for.
     """
+    if type(x) is numpy.ndarray and numpy.isfinite(x).all():
+        found = function(x)
+        return list(found) if isinstance(found, tuple) else found
     xp = array_namespace(x)
     finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
-    return xp.where(finite, x, eye_like(x, x.shape[-1])), finite
+    found = function(xp.where(finite, x, eye_like(x, *x.shape[-2:])))
+
+    def masked(part: Any) -> Any:
+        return xp.where(finite[(..., *(0,) * (x.ndim - part.ndim))], part, math.nan)
+
+    return list(map(masked, found)) if isinstance(found, tuple) else masked(found)

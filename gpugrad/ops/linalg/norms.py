@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.dtypes import native_dtype, real_dtype
+from gpugrad.arrays.dtypes import float32, native_dtype, numpy_dtype, real_dtype
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite, primitive, zero
-from gpugrad.ops.elementwise import abs, conj, where
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import abs, conj, equal, isinf, logical_or, pow, where
 from gpugrad.ops.linalg import checks
 from gpugrad.ops.linalg.svd import svdvals
 from gpugrad.ops.reduction import max, min, sum
 from gpugrad.ops.shape import Axes, expand_dims, normalize_axis, reshape
+from gpugrad.tape import raw
 
 
 def _euclidean_norm_rule(g: Any, x: Any, out: Any, axes: tuple[int, ...]) -> Any:
@@ -47,11 +50,11 @@ def _of_order(x: Any, axes: tuple[int, ...], ord: float) -> Any:
     if ord == 1:
         return sum(size, axis=axes)
     # The powers of 0 have infinite derivatives, or are infinite: they are put in as constants.
-    empty = size == 0
-    powers = where(empty, 0.0 if ord > 0 else math.inf, where(empty, 1, size) ** ord)
+    empty = equal(size, 0)
+    powers = where(empty, 0.0 if ord > 0 else math.inf, pow(where(empty, 1, size), ord))
     total = sum(powers, axis=axes)
-    empty = (total == 0) | (total == math.inf)
-    return where(empty, total if ord > 0 else 0.0, where(empty, 1, total) ** (1 / ord))
+    empty = logical_or(equal(total, 0), isinf(total))
+    return where(empty, total if ord > 0 else 0.0, pow(where(empty, 1, total), 1 / ord))
 
 
 @composite
@@ -69,11 +72,16 @@ def vector_norm(x: A, /, *, axis: Axes = None, keepdims: bool = False, ord: int 
     axes = tuple(normalize_axis(a, len(shape), "vector_norm") for a in given)
     if len(set(axes)) < len(axes):
         raise ShapeError(f"vector_norm: axis is {axis}, which names an axis twice")
-    if isinstance(ord, (str, complex)) or ord != ord:
+    if not isinstance(ord, numbers.Real) or ord != ord:
         raise DTypeError(f"vector_norm: ord is {ord!r}, expected a real number, inf or -inf")
-    if any(shape[a] == 0 for a in axes) and ord == math.inf:
+    if any(shape[a] == 0 for a in axes) and math.isinf(ord):
+        if ord < 0:
+            raise ShapeError(f"vector_norm: ord is -inf over no elements, of shape {shape}, which have no smallest")
         ord = 1  # 0, as NumPy has it
-    out: A = _euclidean_norm(x, axes=axes) if ord == 2 else _of_order(x, axes, ord)
+    half = numpy_dtype(raw(x).dtype).itemsize == 2  # of float16 the squares may overflow, and of bfloat16 the sums stand still
+    wide = astype(x, float32) if half else x
+    out: A = _euclidean_norm(wide, axes=axes) if ord == 2 else _of_order(wide, axes, ord)
+    out = astype(out, raw(x).dtype) if half else out
     return reshape(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import DTypeLike, bool_
-from gpugrad.errors import ShapeError
+from gpugrad.errors import AxisError, ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import refuse_complex
-from gpugrad.ops.elementwise import where
+from gpugrad.ops.elementwise import multiply, where
 from gpugrad.ops.linalg import checks
 from gpugrad.ops.linalg.matrices import eye_like
 from gpugrad.ops.reduction import sum
@@ -28,15 +28,15 @@ def _cross(x: Any, y: Any, /, *, axis: int) -> Any:
 def cross(x1: A, x2: A, /, *, axis: int = -1) -> A:
     """The cross product of vectors of 3 elements along `axis`, which counts from the end; the other axes broadcast.
 
-    Raises ShapeError if the size along `axis` is not 3 in both, or `axis` is out of range.
+    Raises ShapeError if the size along `axis` is not 3 in both, AxisError if `axis` is out of range.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.cross.html
     """
     checks.arrays("cross", x1, x2)
     shape1, shape2 = (tuple(x.shape) for x in (x1, x2))  # type: ignore[attr-defined]
-    if axis >= 0 and len(shape1) == len(shape2):
+    if 0 <= axis < len(shape1) == len(shape2):
         axis -= len(shape1)  # from the end, where broadcasting aligns the two
     if not -min(len(shape1), len(shape2)) <= axis < 0:
-        raise ShapeError(f"cross: axis {axis} is out of range for shapes {shape1} and {shape2}; count it from the end, as -1")
+        raise AxisError(f"cross: axis {axis} is out of range for shapes {shape1} and {shape2}; count it from the end, as -1")
     if (shape1[axis], shape2[axis]) != (3, 3):
         raise ShapeError(f"cross: got shapes {shape1} and {shape2}, expected size 3 along axis {axis} of both")
     out: A = _cross(x1, x2, axis=axis)
@@ -54,7 +54,7 @@ def outer(x1: A, x2: A, /) -> A:
     shapes = [tuple(x.shape) for x in (x1, x2)]  # type: ignore[attr-defined]
     if any(len(shape) != 1 for shape in shapes):
         raise ShapeError(f"outer: got shapes {shapes[0]} and {shapes[1]}, expected two 1-d arrays")
-    return expand_dims(x1, -1) * expand_dims(x2, 0)  # type: ignore[operator]
+    return multiply(expand_dims(x1, -1), expand_dims(x2, 0))
 
 
 def _diagonal_rule(g: Any, offset: int, x_shape: tuple[int, ...]) -> Any:

@@ -7,6 +7,7 @@ real or complex - and their software implementation" (2020).
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from array_api_compat import array_namespace
@@ -17,9 +18,9 @@ from gpugrad.multi_output import multi_output
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import conj
 from gpugrad.ops.linalg.checks import matrices
-from gpugrad.ops.linalg.matrices import adjoint
+from gpugrad.ops.linalg.matrices import adjoint, on_finite
 from gpugrad.ops.linalg.solve import solve_triangular
-from gpugrad.ops.linalg.spectral import decomposed, determined
+from gpugrad.ops.linalg.spectral import determined
 from gpugrad.ops.shape import concat, triu
 from gpugrad.tape import raw
 
@@ -79,7 +80,7 @@ def _refuse_dependent(r: Any, rows: int) -> None:
 @multi_output(x=_qr_rule)
 def _qr(x: Any, /, *, mode: str = "reduced") -> QRResult:
     matrices("qr", x)
-    return QRResult(*decomposed("qr", x, mode=mode))
+    return QRResult(*on_finite(partial(array_namespace(x).linalg.qr, mode=mode), x))
 
 
 @composite

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.linalg import checks
-from gpugrad.ops.linalg.matrices import eye_like, settled
+from gpugrad.ops.linalg.matrices import eye_like, on_finite
 from gpugrad.ops.shape import broadcast_shapes, expand_dims, flip, matrix_transpose, tril, triu
 from gpugrad.tape import raw
 
@@ -25,9 +24,7 @@ def _inv_rule(g: Any, out: Any) -> Any:
 
 @primitive(x=_inv_rule)
 def _inv(x: Any, /) -> Any:
-    xp = array_namespace(x)
-    regular, finite = settled(x)
-    return xp.where(finite, xp.linalg.inv(regular), math.nan)
+    return on_finite(array_namespace(x).linalg.inv, x)
 
 
 @composite
@@ -82,12 +79,12 @@ def _solve_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
 def _solution(x: Any, y: Any, function: Callable[[Any, Any], Any]) -> Any:
     """``function(x, y)``, with the leading axes broadcast, as CuPy needs them, and nan for each x that holds nan or inf."""
     xp = array_namespace(x, y)
-    x, finite = settled(x)
-    if y.ndim == 1:
-        return xp.where(finite[..., 0], function(x, y), math.nan)
-    batch = broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = (xp.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (x, y))
-    return xp.where(finite, function(x, y), math.nan)
+    if y.ndim > 1:
+        batch = broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        x, y = (z if z.shape[:-2] == batch else xp.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (x, y))
+        if 0 in y.shape:  # which CuPy does not expect of the last axis
+            return xp.astype(y, xp.result_type(x, y))
+    return on_finite(lambda x: function(x, y), x)
 
 
 @primitive(x=_solve_x, y=_solve_y)
@@ -117,14 +114,17 @@ def _triangle(x: Any, upper: bool, unitriangular: bool) -> Any:
 
 
 def _triangular_x(g: Any, x: Any, out: Any, y_shape: tuple[int, ...], upper: bool, unitriangular: bool) -> Any:
-    adjusted = _triangular_y(_columns(g, y_shape), x, (0, 0), upper, unitriangular)
+    adjusted = _transposed_solution(g, x, y_shape, upper, unitriangular)
     return -_triangle(matmul(adjusted, matrix_transpose(_columns(out, y_shape))), upper, unitriangular)
 
 
 def _triangular_y(g: Any, x: Any, y_shape: tuple[int, ...], upper: bool, unitriangular: bool) -> Any:
-    options = {"upper": not upper, "unitriangular": unitriangular}
-    adjusted = _solve_triangular(matrix_transpose(x), _columns(g, y_shape), **options)
+    adjusted = _transposed_solution(g, x, y_shape, upper, unitriangular)
     return adjusted[..., 0] if len(y_shape) == 1 else adjusted
+
+
+def _transposed_solution(g: Any, x: Any, y_shape: tuple[int, ...], upper: bool, unitriangular: bool) -> Any:
+    return _solve_triangular(matrix_transpose(x), _columns(g, y_shape), upper=not upper, unitriangular=unitriangular)
 
 
 @primitive(x=_triangular_x, y=_triangular_y)

@@ -1,4 +1,4 @@
-"""What the rules of the decompositions share: gaps between eigenvalues, division by them, and matrices that hold nan."""
+"""What the rules of the decompositions share: gaps between eigenvalues, and division by them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,6 @@ from gpugrad.ops.elementwise import not_equal
 from gpugrad.ops.reduction import any as any_of
 from gpugrad.ops.shape import expand_dims, tril, triu
 from gpugrad.tape import Tensor, raw
-
-
-def decomposed(name: str, x: Any, **options: Any) -> list[Any]:
-    """The results of ``xp.linalg.<name>(x)``, nan for each matrix that holds nan or inf.
-
-    Libraries disagree on such a matrix: an error for the whole stack, or whatever the iteration ends with. It is set aside
-    beforehand, without looking at the numbers, for which a GPU would have to be waited for.
-    """
-    xp = array_namespace(x)
-    finite = xp.all(xp.isfinite(x), axis=(-2, -1), keepdims=True)
-    found = getattr(xp.linalg, name)(xp.where(finite, x, 0), **options)
-    parts = found if isinstance(found, tuple) else (found,)
-    return [xp.where(finite if part.ndim == x.ndim else finite[..., 0], part, float("nan")) for part in parts]
 
 
 def is_recorded(x: Any) -> bool:

@@ -6,7 +6,10 @@ Rule: J. Townsend, "Differentiating the singular value decomposition" (2016); fo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.families import A, composite, primitive
@@ -14,8 +17,8 @@ from gpugrad.multi_output import multi_output
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import conj
 from gpugrad.ops.linalg.checks import matrices
-from gpugrad.ops.linalg.matrices import adjoint
-from gpugrad.ops.linalg.spectral import decomposed, determined, gaps, is_recorded, off_diagonal, quotient
+from gpugrad.ops.linalg.matrices import adjoint, on_finite
+from gpugrad.ops.linalg.spectral import determined, gaps, is_recorded, off_diagonal, quotient
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import expand_dims
 from gpugrad.tape import raw
@@ -87,21 +90,21 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.svd.html
     """
     matrices("svd", x)
-    return SVDResult(*decomposed("svd", x, full_matrices=full_matrices))
+    return SVDResult(*on_finite(partial(array_namespace(x).linalg.svd, full_matrices=full_matrices), x))
 
 
 @primitive(x=None)
 def _svdvals(x: Any, /) -> Any:
     matrices("svdvals", x)
-    return decomposed("svdvals", x)[0]
+    return on_finite(array_namespace(x).linalg.svdvals, x)
 
 
 @composite
 def svdvals(x: A, /) -> A:
     """The singular values of each matrix, descending: (..., M, N) -> (..., min(M, N)), real.
 
-    The gradient is ``U @ diag(g) @ Vh``; for equal values that of a function that treats them alike, and one of several at 0. A
-    matrix that holds nan or inf has nan values.
+    The gradient is ``U @ diag(g) @ Vh``; for equal values that of a function that treats them alike, and one of several at 0.
+    The second derivative goes through U and Vh, and does not exist there. A matrix that holds nan or inf has nan values.
     Raises ShapeError for fewer than two dimensions, DTypeError for another dtype than float32, float64 and complex ones,
     LinAlgError if it does not converge.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.svdvals.html
