@@ -31,7 +31,7 @@ from gpugrad.differentiate import (
     backward, grad, gradients, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp,
 )
 from gpugrad.errors import (
-    AnomalyError, ConversionError, DetachedWarning, DeterminismError, DeviceError, DTypeError, FileFormatError,
+    AnomalyError, AxisError, ConversionError, DetachedWarning, DeterminismError, DeviceError, DTypeError, FileFormatError,
     GpugradError, GraphError, IndexingError, InplaceError, LibraryError, LinAlgError, OutOfMemoryError, RuleError,
     ShapeError, TracingError, UntraceableError,
 )
@@ -58,7 +58,7 @@ from gpugrad.ops.elementwise import (
     nextafter, not_equal, positive, pow, real, reciprocal, remainder, round, sign, signbit, sin, sinh, sqrt, square,
     subtract, tan, tanh, trunc, where,
 )
-from gpugrad.ops.indexing import repeat, take, take_along_axis
+from gpugrad.ops.indexing import diag, repeat, take, take_along_axis
 from gpugrad.ops.reduction import (
     all, any, count_nonzero, cumulative_prod, cumulative_sum, diff, max, mean, min, prod, std, sum, var,
 )
@@ -90,7 +90,7 @@ pi = _math.pi
 device = Device  # PyTorch's name
 
 __all__ = [
-    "AnomalyError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
+    "AnomalyError", "AxisError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
     "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "LinAlgError",
     "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
     "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any",
@@ -98,7 +98,7 @@ __all__ = [
     "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
     "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero",
-    "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diff", "divide", "e", "einsum",
+    "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diag", "diff", "divide", "e", "einsum",
     "empty", "empty_like", "enable_grad", "equal", "exp", "expand_dims", "expm1", "eye", "fft", "finfo", "flip", "float16",
     "float32", "float64", "floor", "floor_divide", "from_dlpack", "full", "full_like", "fuse", "get_default_device",
     "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "grad", "gradients", "greater", "greater_equal",

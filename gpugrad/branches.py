@@ -2,7 +2,7 @@
 
 In ``where(x > 0, sqrt(x), 0)`` no gradient flows to the branch that was not taken. Multiplied by the derivative of sqrt, which
 is infinite at 0, that zero would become nan, as it does in other libraries. So the sweep remembers where a gradient is live:
-``where`` starts such a mask, and it travels with the gradient through
+``where`` starts such a mask, ``x[key] = value`` starts one for the elements of x that it replaces, and it travels with the gradient through
 
 - elementwise ops, where what is not live is set to zero after the rule;
 - ops whose rule keeps no data (reshape, sum, indexing, broadcasting, concat, ...), whose rule is applied to the mask itself.
@@ -18,6 +18,8 @@ meet, an element is live if it is in any of them.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -32,17 +34,21 @@ from gpugrad.tape import Rule, raw
 def follow(rule: Rule, residuals: tuple[Any, ...], gradient: Any, live: Any) -> tuple[Any, Any]:
     """The gradient that a rule returned, with zeros where it is not live, and the mask that goes on with it, or None."""
     if rule.elementwise:
-        if live is not None and gradient is not None and not rule.linear and not _known_finite(gradient):
-            gradient = where(live, gradient, 0)
-        if rule.branch is not None:
-            named = dict(zip(rule.residuals, map(raw, residuals), strict=True))
-            taken = rule.branch(*(named[name] for name in rule.residuals))
-            live = taken if live is None else logical_and(live, taken)
-        return gradient, live
-    if rule.linear and live is not None and gradient is not None:
-        reached = rule.function(astype(live, raw(gradient).dtype), *map(raw, residuals))
-        return gradient, not_equal(reached, 0)
-    return gradient, None
+        if live is not None and gradient is not None and not rule.linear:
+            gradient = zeroed(gradient, live)
+    elif rule.linear and live is not None and gradient is not None:
+        live = not_equal(rule.function(astype(live, raw(gradient).dtype), *map(raw, residuals)), 0)
+    else:
+        live = None
+    if rule.branch is not None:
+        taken = rule.branch(raw(gradient), *map(raw, residuals))
+        live = taken if live is None else logical_and(live, taken)
+    return gradient, live
+
+
+def zeroed(gradient: Any, live: Any) -> Any:
+    """A gradient with zeros where it is not live."""
+    return gradient if _known_finite(gradient) else where(live, gradient, 0)
 
 
 def _known_finite(gradient: Any) -> bool:
@@ -59,6 +65,12 @@ def narrowed(live: Any, given: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     live = any_of(live, axis=tuple(range(new))) if new else live
     stretched = tuple(i for i, n in enumerate(shape) if n == 1 and given[new + i] != 1)
     return any_of(live, axis=stretched, keepdims=True) if stretched else live
+
+
+def together(gradients: list[Any], live: Mapping[int, Any]) -> Any:
+    """The mask of the gradients of several results, None where none arrived, from those that have one: live where any is."""
+    arrived = [i for i, g in enumerate(gradients) if g is not None]
+    return functools.reduce(joined, (live.get(i) for i in arrived))
 
 
 def joined(one: Any, other: Any) -> Any:

@@ -24,7 +24,7 @@ from gpugrad.ops.dtypes import astype
 from gpugrad.ops.indexing import put
 from gpugrad.ops.shape import reshape, stack
 from gpugrad.sweep import sweep
-from gpugrad.tape import Leaf, Node, Rule, Tensor, parents, raw
+from gpugrad.tape import Argument, Leaf, Node, Rule, Tensor, parents, raw
 from gpugrad.trees import Tree, aligned, leaves, map_leaves, present, rebuild, refill, same_structure
 
 _IDENTITY = Rule("identity", "x", lambda g: g, elementwise=True, linear=True)
@@ -158,14 +158,14 @@ class _Call:
         self.linked = self.outer and (any(isinstance(x, Tensor) and x.node is not None for x in given) or self._captures())
 
     def _record(self, x: Any) -> Tensor:
-        """A Tensor of its own for an argument: an identity of it if it records already, else a leaf."""
+        """A Tensor of its own for an argument: an identity of it if it records already."""
         tensor = x if isinstance(x, Tensor) else asarray(x)
         array = tensor.array
         if not is_inexact(array.dtype):
             raise DTypeError(f"{self.name}: an argument to differentiate has dtype {array.dtype}, expected floating-point")
         if tensor.node is not None and self.outer:
             return Tensor(array, Node(((tensor.node, _IDENTITY, ()),), array.shape, array.dtype))
-        return Tensor(array, Leaf(array.shape, array.dtype))
+        return Tensor(array, Argument(array.shape, array.dtype))
 
     def _captures(self) -> bool:
         """Whether the outputs also depend on Tensors that recorded before this call."""

@@ -5,6 +5,7 @@
     Exception
      └── GpugradError                 catches all of them
           ├── ShapeError              (ValueError)    shapes that do not fit each other or the op
+          │    └── AxisError          (IndexError)    an axis that the array does not have
           ├── LinAlgError             (numpy.linalg.LinAlgError)  a matrix that is singular, or not positive definite
           ├── DTypeError              (TypeError)     a dtype or a type that the op cannot take
           │    └── UnsupportedOperandError            an operand that is no array and no number
@@ -36,6 +37,10 @@ class GpugradError(Exception):
 
 class ShapeError(GpugradError, ValueError):
     """Shapes do not fit each other, or do not fit the op."""
+
+
+class AxisError(ShapeError, IndexError):
+    """An axis is out of range. An IndexError too, as in NumPy: the standard asks for one."""
 
 
 class LinAlgError(GpugradError, numpy.linalg.LinAlgError):

@@ -143,7 +143,7 @@ def primitive(
     result and what its parameter names ask for: operands, options, ``out``, ``<operand>_shape``, ``<operand>_device``.
     `casts` says that the result may be of integers although an operand records; then it is a constant.
     `elementwise` and `branches` say how far a mask of live gradients reaches (see ``branches.py``): `branches` gives, for an
-    operand that may not be taken, a function of its rule's residuals that tells where it was.
+    operand that may not be taken, a function of the gradient that its rule returned and of the residuals that tells where it was.
     """
 
     def declare(definition: Function) -> Function:

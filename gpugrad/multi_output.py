@@ -38,16 +38,16 @@ from gpugrad.tape import Joint, Node, Pull, Tensor
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def multi_output(*, x: Callable[..., Any]) -> Callable[[Function], Function]:
+def multi_output(*, x: Callable[..., Any], elementwise: bool = False) -> Callable[[Function], Function]:
     """Make a definition that maps one raw array `x`, and options given by keyword, to a named tuple of arrays an op.
 
     `x` is the rule of its gradient: it is called with the tuple of the results' gradients (None where none arrived) and what
     its parameter names ask for: ``x``, ``out`` (the tuple of results), and options. The derivative of a result that is not
-    floating-point does not exist: such a result is a constant.
+    floating-point does not exist: such a result is a constant. `elementwise` lets masks of live gradients pass (``branches.py``).
     """
 
     def declare(definition: Function) -> Function:
-        name = definition.__name__
+        name = definition.__name__.lstrip("_")
         kernels = Kernels(name, definition, standard=False)
         signature = inspect.signature(definition)
         defaults = {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
@@ -69,7 +69,7 @@ def multi_output(*, x: Callable[..., Any]) -> Callable[[Function], Function]:
                 results = [Tensor(part) for part in out]
             else:
                 available = {"x": array, "out": tuple(out), **defaults, **options}
-                results = _recorded(name, operand.node, x, {r: available[r] for r in residuals}, out)
+                results = _recorded(name, operand.node, x, {r: available[r] for r in residuals}, out, elementwise)
             if mode >= 2:
                 for result in results:
                     examine(result, name, (array,))
@@ -86,8 +86,10 @@ def multi_output(*, x: Callable[..., Any]) -> Callable[[Function], Function]:
     return declare
 
 
-def _recorded(name: str, parent: Node, rule: Callable[..., Any], residuals: dict[str, Any], out: Any) -> list[Tensor]:
-    joint = Joint(name, (parent,), _never, len(out))
+def _recorded(
+    name: str, parent: Node, rule: Callable[..., Any], residuals: dict[str, Any], out: Any, elementwise: bool
+) -> list[Tensor]:
+    joint = Joint(name, (parent,), _never, len(out), elementwise)
     joint.pull = _pull(weakref.ref(joint), parent, rule, residuals)
     return [Tensor(part, joint.output(i, part) if is_inexact(part.dtype) else None) for i, part in enumerate(out)]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpugrad.arrays.devices import CPU, Device, cuda_device_count, get_default_device, parse
+from gpugrad.arrays.devices import CPU, Device, cuda_device_count, get_default_device, gpu, import_cupy, parse
 from gpugrad.arrays.dtypes import (
     bool_,
     complex64,
@@ -45,8 +45,9 @@ class Info:
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
 
     def default_device(self) -> Device:
-        """The device on which creation functions create."""
-        return get_default_device()
+        """The device on which creation functions create; a GPU by its number, as :meth:`devices` lists them."""
+        device = get_default_device()
+        return gpu(import_cupy().cuda.Device().id) if device == "cuda" else device
 
     def devices(self) -> tuple[Device, ...]:
         """The CPU and the CUDA GPUs of this machine."""

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy
 
+from gpugrad.arrays import dlpack
 from gpugrad.arrays.devices import CPU, DeviceLike, device_of, gpu, on, to_numpy
 from gpugrad.arrays.dtypes import DType, DTypeLike, numpy_dtype
 from gpugrad.arrays.pinned import is_pinned, pin
@@ -35,7 +36,7 @@ from gpugrad.errors import (
 )  # fmt: skip
 from gpugrad.families import Binary
 from gpugrad.modes import is_grad_enabled
-from gpugrad.ops import contraction, conversion, dtypes, elementwise, indexing, reduction, searching, shape, transfer
+from gpugrad.ops import contraction, conversion, dtypes, elementwise, indexing, reduction, searching, shape, transfer, views
 from gpugrad.tape import Leaf, Tensor, raw, require_grad
 
 Axes = int | tuple[int, ...] | None
@@ -80,7 +81,7 @@ def _right(op: Binary) -> Callable[[Any, Any], Tensor]:
 
 
 def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
-    """``self op= other``: self is rebound to the result."""
+    """``self op= other``: self is rebound to the result, in its own dtype if that is of the same kind, as in NumPy."""
 
     def operator(self: Any, other: Any, /) -> Tensor:
         _refuse_leaf(self, symbol)
@@ -93,9 +94,11 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
                 f"{symbol}: the result has shape {tuple(out.array.shape)}, and the tensor {tuple(self.array.shape)} cannot change its own"
             )
         if out.array.dtype != self.array.dtype:
-            raise DTypeError(
-                f"{symbol}: the result has dtype {out.array.dtype}, and the tensor of {self.array.dtype} cannot change its own"
-            )
+            if not numpy.can_cast(out.dtype, self.dtype, "same_kind"):
+                raise DTypeError(
+                    f"{symbol}: the result has dtype {out.array.dtype}, and the tensor of {self.array.dtype} cannot change its own"
+                )
+            out = dtypes.astype(out, self.dtype)
         return _rebind(self, out)
 
     return operator
@@ -373,12 +376,10 @@ class Operators:
             raise ConversionError(
                 f"__dlpack__ at {caller()}: this tensor records, and its gradient would be lost; use .detach()"
             )
-        array: Any = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array
-        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        return dlpack.export(self.array, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
-    def __dlpack_device__(self) -> Any:
-        array = numpy.asarray(self.array) if isinstance(self.array, numpy.generic) else self.array
-        return array.__dlpack_device__()
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return dlpack.device_number(self.array)
 
     def item(self) -> Any:
         """The one element as a Python number. Waits for the GPU. Raises ShapeError for any other number of elements."""
@@ -428,7 +429,7 @@ class Operators:
         if self.ndim > 1 and not self.size:
             values += f", shape={tuple(self.array.shape)}"  # which the brackets do not tell
         records = ""
-        if type(self.node) is Leaf:
+        if isinstance(self.node, Leaf):
             records = ", requires_grad=True"
         elif self.node is not None:
             edges = self.node.edges or ()
@@ -462,7 +463,11 @@ class Operators:
         return type(cast("Tensor", self))(self.array, self.node)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        _only_leaf(self, "deepcopy")
+        """Of a leaf a leaf of its own, as in PyTorch; of a result a copy through which the gradient passes."""
+        out: Tensor
+        if not self.is_leaf:
+            out = memo[id(self)] = transfer.copy(cast("Tensor", self))
+            return out
         array = transfer.copy(self.array)
         out = type(cast("Tensor", self))(array)
         if self.node is not None:
@@ -539,6 +544,14 @@ class Operators:
     def astype(self, dtype: DTypeLike, /, *, copy: bool = True) -> Tensor:
         """This tensor in another dtype."""
         return dtypes.astype(cast("Tensor", self), dtype, copy=copy)
+
+    def view(self, dtype: DTypeLike, /) -> Tensor:
+        """This tensor seen as the real numbers that make it up, or as the complex ones that they make up; with its own dtype, itself.
+
+        As NumPy's ``x.view(dtype)``: the real and imaginary parts stand side by side on the last axis.
+        Raises DTypeError for another dtype, ShapeError for a 0-d tensor or an odd number of reals.
+        """
+        return views.view(cast("Tensor", self), dtype)
 
     # Indexing --------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from array_api_compat import array_namespace
 from gpugrad.arrays.devices import Device, on, several_gpus
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernels, is_cupy
-from gpugrad.branches import follow, joined, narrowed
+from gpugrad.branches import follow, joined, narrowed, together, zeroed
 from gpugrad.debug import examine_gradient, finite
 from gpugrad.errors import GraphError, RuleError
 from gpugrad.modes import DEBUG, flags, start, stop
@@ -215,11 +215,14 @@ class _Sweep:
             if node.pull is None:
                 raise GraphError(FREED)
             healthy = not self.debug or all(map(finite, g))
-            for parent, gradient in node.pull(g, self.create_graph, self.live_results.pop(node.number, {})):
+            live = self.live_results.pop(node.number, {})
+            for parent, gradient, *mask in node.pull(g, self.create_graph, live):
+                if node.elementwise and live and (reach := together(g, live)) is not None:
+                    gradient, mask = zeroed(gradient, reach), [reach]
                 if parent.number >= self.oldest:
                     if self.debug and healthy:
                         examine_gradient(gradient, None, node.name, "", getattr(node, "site", "an unknown place"))
-                    self.deliver(parent, gradient)
+                    self.deliver(parent, gradient, *mask)
             if not self.retain:
                 node.pull = None
                 node.parents = ()

@@ -55,7 +55,8 @@ class Rule:
     (axis), shapes (x_shape). They are read once, when the op is declared.
 
     `elementwise` says that an element of the gradient depends on the same element of g alone, `linear` that the residuals are
-    no differentiable data. `branch`, of ops that choose, is called with the residuals and says where this operand was taken.
+    no differentiable data. `branch`, of ops that choose, says where this operand was taken: it is called with the gradient that
+    the rule returned, a raw array, and the residuals.
     """
 
     __slots__ = ("branch", "elementwise", "function", "linear", "op", "operand", "operands", "residuals")
@@ -134,28 +135,36 @@ class Leaf(Node):
         self.changed = _next_number()
 
 
-Pull = Callable[[list[Any], bool, Mapping[int, Any]], Iterable[tuple["Node", Any]]]
+class Argument(Leaf):
+    """The node of an argument of a function that is being differentiated: the function may change and copy it as any result."""
+
+    __slots__ = ()
+
+
+Pull = Callable[[list[Any], bool, Mapping[int, Any]], Iterable[tuple[Any, ...]]]
 
 
 class Joint(Node):
     """A node of several results, or whose gradients are computed together: ``pull(gradients, create_graph, live)``.
 
-    It yields ``(node, gradient)`` pairs; `gradients` holds one per result, in order, None where no gradient arrived; `live` the
-    masks of those that a branch not taken has masked (see ``branches.py``), by number of the result. `parents`
-    are the nodes that the results depend on. Each result has an Output node of its own, so that everything else in the
-    graph has exactly one result.
+    It yields ``(node, gradient)``, or ``(node, gradient, mask of where that is live)``; `gradients` holds one per result, in
+    order, None where no gradient arrived; `live` the masks of those that a branch not taken has masked (see ``branches.py``),
+    by number of the result. `parents` are the nodes that the results depend on. Each result has an Output node of its own, so
+    that everything else in the graph has exactly one result. `elementwise` says that the gradients of the parents depend on
+    the same elements of those of the results.
     """
 
-    __slots__ = ("name", "outputs", "parents", "pull")
+    __slots__ = ("elementwise", "name", "outputs", "parents", "pull")
 
     pull: Pull | None
 
-    def __init__(self, name: str, parents: tuple[Node, ...], pull: Pull, outputs: int) -> None:
+    def __init__(self, name: str, parents: tuple[Node, ...], pull: Pull, outputs: int, elementwise: bool = False) -> None:
         Node.__init__(self, (), (), None)
         self.name = name
         self.parents = parents
         self.pull = pull
         self.outputs = outputs
+        self.elementwise = elementwise
 
     def output(self, index: int, array: Any) -> Output:
         """The node of result number `index`, which is `array`."""

@@ -45,6 +45,37 @@ def test_the_else_branch_too():
     assert_close(gg.grad(lambda x: gg.sum(gg.where(x <= 0, 0, gg.sqrt(x))))(X), SAFE)
 
 
+@pytest.mark.parametrize("key", [X <= 0, slice(2), [0, 1]])
+def test_what_is_overwritten_too(key):
+    """``out[key] = value`` as SciPy and scikit-learn repair a division by zero."""
+
+    def repaired(x):
+        root = gg.asarray(x) ** 0.5
+        root[key] = 0.0
+        return gg.sum(root)
+
+    assert_close(gg.grad(repaired)(X), SAFE)
+    assert_close(gg.hessian(repaired)(X), numpy.diag([0.0, 0.0, -0.25, -0.03125]))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_what_is_overwritten_too_on_every_backend(backend, create_graph):
+    x = gg.asarray(backend.asarray(X)).requires_grad_()
+    root = gg.sqrt(x)
+    root[:2] = 0.0
+    (gradient,) = gg.gradients(gg.sum(root), [x], create_graph=create_graph)
+    assert_close(backend.to_numpy(gradient.array), SAFE)
+
+
+def test_what_is_written_is_live():
+    def written(x):
+        out = gg.zeros(4, dtype=gg.float64)
+        out[X > 0] = gg.sqrt(gg.where(x > 0, x, 1.0))[X > 0]
+        return gg.sum(out)
+
+    assert_close(gg.grad(written)(X), SAFE)
+
+
 def test_second_derivatives():
     assert_close(gg.hessian(total(gg.sqrt))(X), numpy.diag([0.0, 0.0, -0.25, -0.03125]))
 

@@ -1,5 +1,6 @@
 """gpugrad.differentiate: the transforms against closed forms, against each other, and nested."""
 
+import copy
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
@@ -707,3 +708,31 @@ def test_in_threads():
     with ThreadPoolExecutor(4) as pool:
         for i, g in enumerate(pool.map(lambda i: gg.grad(lambda x: gg.sum(x**2) * i)(X), range(20))):
             assert_close(g, 2.0 * i * X)
+
+
+# What a function may do to its arguments -----------------------------------------------------------------------------
+
+
+def test_a_function_may_change_its_arguments():
+    """Only its own: what was passed in stays as it is."""
+
+    def changing(x):
+        x[0] = x[1] ** 2
+        x *= 3.0
+        return gg.sum(x)
+
+    given = X.copy()
+    assert_close(gg.grad(changing)(given), np.array([0.0, 6 * X[1] + 3]))
+    assert_close(given, X)
+    assert_close(gg.hessian(changing)(X), np.diag([0.0, 6.0]))
+
+
+def test_a_copy_of_an_argument_passes_the_gradient():
+    assert_close(gg.grad(lambda x: gg.sum(copy.deepcopy(x) ** 2))(X), 2 * X)
+    assert_close(gg.hessian(lambda x: gg.sum(copy.copy(x) ** 3))(X), np.diag(6 * X))
+
+
+def test_an_argument_says_that_it_records():
+    shown = []
+    gg.grad(lambda x: shown.append(repr(x)) or gg.sum(x))(X)
+    assert "requires_grad=True" in shown[0]

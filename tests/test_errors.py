@@ -10,7 +10,7 @@ import gpugrad as gg
 from gpugrad import errors
 
 BUILT_IN = {
-    "ShapeError": ValueError, "DTypeError": TypeError, "DeviceError": RuntimeError, "DeterminismError": RuntimeError,
+    "ShapeError": ValueError, "AxisError": IndexError, "DTypeError": TypeError, "DeviceError": RuntimeError, "DeterminismError": RuntimeError,
     "IndexingError": IndexError, "ConversionError": TypeError, "GraphError": RuntimeError, "RuleError": ValueError,
     "AnomalyError": ArithmeticError, "FileFormatError": ValueError, "OutOfMemoryError": MemoryError,
 }  # fmt: skip

@@ -99,3 +99,36 @@ def test_debug_mode_names_the_op():
         pytest.raises(gg.AnomalyError, match=r"parts: .*backward.*test_multi_output.py"),
     ):
         gg.sum(parts(x, exponent=0.5).power).backward()
+
+
+def _elementwise_rule(g, x):
+    logarithm, root = g
+    return sum([*([] if logarithm is None else [logarithm / x]), *([] if root is None else [root * 0.5 * x**-0.5])])
+
+
+class Both(NamedTuple):
+    logarithm: Any
+    root: Any
+
+
+@multi_output(x=_elementwise_rule, elementwise=True)
+def both(x, /):
+    xp = array_namespace(x)
+    return Both(xp.log(x), xp.sqrt(x))
+
+
+del REGISTRY["both"], TABLES["both"]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_masks_of_branches_not_taken_pass_elementwise_ops(create_graph):
+    x = gg.tensor(np.array([-1.0, 0.0, 0.5, 4.0]), requires_grad=True)
+
+    def gradient(mask):
+        out = both(x)
+        y = gg.where(x > 0, out.logarithm, 0) + gg.where(mask, out.root, 0)
+        return gg.gradients(gg.sum(y), [x], create_graph=create_graph)[0].tolist()
+
+    with np.errstate(all="ignore"):
+        assert gradient(x > 1) == [0.0, 0.0, 2.0, 0.5]
+        assert np.isnan(gradient(x < 1)[0])  # there it is taken

@@ -39,6 +39,11 @@ def test_devices(info):
     assert len(info.devices()) == 1 + gg.cuda.device_count()
 
 
+def test_the_default_device_is_one_of_them(info, device):
+    with gg.device(device):
+        assert info.default_device() in info.devices() and gg.ones(1).device == info.default_device()
+
+
 def test_default_dtypes(info):
     assert info.default_dtypes() == {
         "real floating": np.float32, "complex floating": np.complex64, "integral": np.int64, "indexing": np.int64,

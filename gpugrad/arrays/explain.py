@@ -9,7 +9,16 @@ import numpy
 from gpugrad.arrays.allocator import explained, ran_out
 from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.errors import DeviceError, DTypeError, GpugradError, IndexingError, LinAlgError, OutOfMemoryError, ShapeError
+from gpugrad.errors import (
+    AxisError,
+    DeviceError,
+    DTypeError,
+    GpugradError,
+    IndexingError,
+    LinAlgError,
+    OutOfMemoryError,
+    ShapeError,
+)  # fmt: skip
 
 
 def describe(operand: Any) -> str:
@@ -62,7 +71,7 @@ def _kind(error: Exception) -> type[Exception] | None:
     if isinstance(error, OverflowError) or "negative integer powers" in str(error):
         return DTypeError  # a Python number that the dtype cannot hold; integers of which reciprocals are asked
     if isinstance(error, numpy.exceptions.AxisError):
-        return ShapeError
+        return AxisError
     if isinstance(error, numpy.linalg.LinAlgError):
         return LinAlgError
     if isinstance(error, IndexError):

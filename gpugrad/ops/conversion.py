@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.devices import Device, DeviceLike, get_default_device, import_cupy, on, parse
+from gpugrad.arrays.devices import Device, DeviceLike, get_default_device, parse
+from gpugrad.arrays.dlpack import load
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
 from gpugrad.arrays.kernels import is_cupy, strong
 from gpugrad.errors import ConversionError, DTypeError
@@ -127,21 +128,14 @@ def tensor(
 def from_dlpack(x: Any, /, *, device: DeviceLike | None = None, copy: bool | None = None) -> Tensor:
     """A Tensor over the memory of any array with ``__dlpack__``: NumPy, CuPy, PyTorch, JAX. No copy unless `copy` or `device` asks.
 
-    Raises BufferError if memory cannot be shared and `copy` is False.
+    A read-only array stays read-only; a Tensor passes with its gradient.
+    Raises BufferError if `copy` is False and `device` is another than the array's, or if the array's library does not hand it out (a
+    PyTorch tensor that requires a gradient); DTypeError for what has no ``__dlpack__`` and for dtypes that NumPy and CuPy lack,
+    DeviceError for other devices than CPUs and CUDA GPUs.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.from_dlpack.html
     """
-    if isinstance(x, Tensor):
-        return asarray(x, device=device, copy=copy)
-    kind, index = x.__dlpack_device__()
-    if int(kind) in (1, 3):  # kDLCPU, kDLCUDAHost
-        out = Tensor(numpy.from_dlpack(x))
-    else:
-        cupy = import_cupy()
-        with on(parse(f"cuda:{index}")):
-            out = Tensor(cupy.from_dlpack(x))
-    if device is not None:
-        moved = to_device(out, device)
-        if copy is False and moved is not out:
-            raise BufferError(f"from_dlpack: copy=False, but the array is not on {device}")
-        out = moved
-    return copy_op(out) if copy else out
+    out = x if isinstance(x, Tensor) else Tensor(load(x, device, copy))
+    moved = out if device is None else to_device(out, device)
+    if copy is False and moved is not out:
+        raise BufferError(f"from_dlpack: copy=False, but the array is on {out.device}, not on {device}")
+    return copy_op(out) if copy and moved is out else moved

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy
 from array_api_compat import array_namespace
@@ -13,8 +13,9 @@ from gpugrad.arrays.explain import describe, explain
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.sizes import Size
 from gpugrad.errors import DeviceError, DTypeError, ShapeError
-from gpugrad.families import A
-from gpugrad.ops.dtypes import refuse_complex
+from gpugrad.families import A, primitive
+from gpugrad.ops.dtypes import astype, refuse_complex
+from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor, raw
 
 Shape = int | tuple[int, ...]
@@ -40,8 +41,17 @@ def _create(name: str, *arguments: Any, device: DeviceLike | None, dtype: Any, *
         raise explain(name, error, (), {}) from None
 
 
-def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
-    """Raise DTypeError for what is no number, and for a complex one of which a real dtype would keep half."""
+def _is_scalar(x: Any) -> bool:
+    """Whether x is an array of no dimensions, which NumPy, CuPy and others take where the standard has a number."""
+    return (isinstance(x, Tensor | numpy.ndarray) or is_cupy(type(x))) and x.shape == ()
+
+
+def _numbers(name: str, dtype: DTypeLike | None, *values: Any) -> list[Any]:
+    """The values as numbers; those of constant arrays of no dimensions are read, which waits for the GPU.
+
+    Raises DTypeError for what is no number, and for a complex one of which a real dtype would keep half.
+    """
+    values = tuple(raw(x).item() if _is_scalar(x) and getattr(x, "node", None) is None else x for x in values)
     for value in values:
         if dtype is not None:
             refuse_complex(name, value, dtype)
@@ -49,6 +59,20 @@ def _check_numbers(name: str, dtype: DTypeLike | None, *values: Any) -> None:
         if not traced and not isinstance(value, (int, float, complex, numpy.generic, Size)):
             what = describe(value) if hasattr(value, "dtype") else repr(value)
             raise DTypeError(f"{name}: got {what} where a Python number is expected, such as that of tensor.item()")
+    return list(values)
+
+
+@primitive(value=lambda g: g)  # the engine sums a gradient to the shape of what it belongs to
+def _full(value: Any, /, shape: tuple[int, ...]) -> Any:
+    return array_namespace(value).broadcast_to(value, shape)
+
+
+def _full_of(value: Any, shape: Shape, dtype: DTypeLike | None, device: DeviceLike | None) -> Tensor:
+    """An array of no dimensions, everywhere, with its gradient."""
+    value = value if isinstance(value, Tensor) else Tensor(value)
+    value = value if dtype is None else astype(value, dtype, copy=False)
+    value = value if device is None else to_device(value, device)
+    return cast("Tensor", _full(value, (shape,) if isinstance(shape, int) else tuple(shape)))
 
 
 def _dtype(dtype: DTypeLike | None, *numbers: Any) -> Any:
@@ -88,9 +112,12 @@ def full(
 ) -> Tensor:
     """A Tensor with `fill_value` everywhere; its dtype follows from the kind of number.
 
+    Beyond the standard, as in NumPy, `fill_value` may be an array of no dimensions: it passes with its dtype, device and gradient.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.full.html
     """
-    _check_numbers("full", dtype, fill_value)
+    if _is_scalar(fill_value):
+        return _full_of(fill_value, shape, dtype, device)
+    _numbers("full", dtype, fill_value)
     return _create("full", shape, fill_value, dtype=_dtype(dtype, fill_value), device=device)
 
 
@@ -109,7 +136,7 @@ def arange(
     """
     if stop is None:
         start, stop = 0, start
-    _check_numbers("arange", dtype, start, stop, step)
+    start, stop, step = _numbers("arange", dtype, start, stop, step)
     if (step > 0 and stop <= start) or (step < 0 and stop >= start):  # NumPy overflows on some empty ranges
         return empty((0,), dtype=_dtype(dtype, start, stop, step), device=device)
     return _create("arange", start, stop, step, dtype=_dtype(dtype, start, stop, step), device=device)
@@ -129,7 +156,7 @@ def linspace(
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.linspace.html
     """
-    _check_numbers("linspace", dtype, start, stop)
+    start, stop = _numbers("linspace", dtype, start, stop)
     return _create("linspace", start, stop, num, dtype=_dtype(dtype, start, stop, 0.0), device=device, endpoint=endpoint)
 
 
@@ -164,13 +191,16 @@ def raw_full(like: Any, shape: tuple[int, ...], value: Any, dtype: Any, device: 
 def full_like(
     x: A, /, fill_value: bool | int | float | complex, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None
 ) -> A:
-    """`fill_value` everywhere, in the shape, dtype and device of x where no other is named.
+    """`fill_value` everywhere, in the shape, dtype and device of x where no other is named. It may be what :func:`full` takes.
 
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.full_like.html
     """
     array = raw(x)
     target = array.dtype if dtype is None else numpy_dtype(dtype)
-    _check_numbers("full_like", target, fill_value)
+    if _is_scalar(fill_value):
+        filled = _full_of(fill_value, array.shape, target, device_of(array) if device is None else device)
+        return filled if isinstance(x, Tensor) or isinstance(fill_value, Tensor) else filled.array  # type: ignore[return-value]
+    _numbers("full_like", target, fill_value)
     try:
         out: Any = raw_full(array, array.shape, fill_value, target, device)
     except (TypeError, OverflowError) as error:

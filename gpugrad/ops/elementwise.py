@@ -35,7 +35,7 @@ def _is_complex(x: Any) -> bool:
     condition=None,
     x=lambda g, condition: where(condition, g, 0),
     y=lambda g, condition: where(condition, 0, g),
-    branches={"x": lambda condition: condition, "y": lambda condition: logical_not(condition)},
+    branches={"x": lambda g, condition: condition, "y": lambda g, condition: logical_not(condition)},
 )
 def _where(condition: Any, x: Any, y: Any, /) -> Any:
     return array_namespace(condition).where(condition, x, y)

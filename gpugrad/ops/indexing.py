@@ -9,12 +9,14 @@ import numpy
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import to_numpy
-from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.dtypes import bool_, numpy_dtype
+from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import strong
-from gpugrad.errors import ShapeError
+from gpugrad.compile.sizes import Size
+from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import raw_full
-from gpugrad.ops.dtypes import refuse_complex
+from gpugrad.ops.dtypes import isdtype, refuse_complex
 from gpugrad.ops.elementwise import where
 from gpugrad.ops.shape import broadcast_to, expand_dims, normalize_axis, reshape
 from gpugrad.tape import raw
@@ -87,7 +89,12 @@ def _put_value_rule(g: Any, key: Any) -> Any:
     return where(getitem(stored, key) == numbers, taken, 0)
 
 
-@primitive(casts=True, x=_put_rule, value=_put_value_rule)
+def _kept(g: Any, key: Any) -> Any:
+    """Where put keeps the elements of x, whose gradient is g."""
+    return put(raw_full(g, tuple(g.shape), True, bool_), False, key)
+
+
+@primitive(casts=True, x=_put_rule, value=_put_value_rule, branches={"x": _kept})
 def _put(x: Any, value: Any, /, key: Any) -> Any:
     xp = array_namespace(x)
     out = xp.asarray(x, copy=True)
@@ -181,7 +188,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
 def repeat(x: A, repeats: Any, /, *, axis: int | None = None) -> A:
     """Each element repeated `repeats` times along `axis`; flattened first if `axis` is None. `repeats` may be one per element.
 
-    Raises ShapeError if `repeats` does not match the axis.
+    Raises ShapeError if `repeats` does not match the axis, DTypeError if it is not of integers.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.repeat.html
     """
     flat: Any = x
@@ -190,6 +197,8 @@ def repeat(x: A, repeats: Any, /, *, axis: int | None = None) -> A:
     shape: tuple[int, ...] = tuple(flat.shape)
     axis = normalize_axis(axis, len(shape), "repeat")
     counts = raw(repeats)
+    if not isinstance(counts, (int, Size)) and not (hasattr(counts, "dtype") and isdtype(counts.dtype, "integral")):
+        raise DTypeError(f"repeat: repeats is {describe(counts)}, expected an integer or an array of integers")
     if hasattr(counts, "shape") and math.prod(counts.shape) == 1:
         counts = int(counts.reshape(()) if hasattr(counts, "reshape") else counts[0])
     if not hasattr(counts, "shape"):
@@ -205,4 +214,22 @@ def repeat(x: A, repeats: Any, /, *, axis: int | None = None) -> A:
     xp = array_namespace(array)
     where = array_namespace(counts).arange(shape[axis], device=getattr(counts, "device", None))
     out: A = take(flat, xp.repeat(where, counts), axis=axis)
+    return out
+
+
+@composite
+def diag(x: A, /, k: int = 0) -> A:
+    """The matrix with the vector x on its diagonal `k` and zeros elsewhere; of a matrix x, its diagonal `k`. As NumPy's.
+
+    `k` counts from the main diagonal, upwards. Batches of matrices have :func:`gpugrad.linalg.diagonal`.
+    Raises ShapeError unless x has one or two dimensions.
+    """
+    shape = tuple(x.shape)  # type: ignore[attr-defined]
+    if len(shape) not in (1, 2):
+        raise ShapeError(f"diag: got shape {shape}, expected one or two dimensions; for batches there is linalg.diagonal")
+    up, down = max(k, 0), max(-k, 0)
+    n = shape[0] if len(shape) == 1 else max(min(shape[0] - down, shape[1] - up), 0)
+    steps = numpy.arange(n)
+    key = (_like(steps + down, raw(x)), _like(steps + up, raw(x)))
+    out: A = getitem(x, key) if len(shape) == 2 else scatter_add(x, key, (n + abs(k),) * 2, True)
     return out

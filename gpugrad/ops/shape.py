@@ -12,19 +12,19 @@ from array_api_compat import array_namespace
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import examine
-from gpugrad.errors import ShapeError
+from gpugrad.errors import AxisError, ShapeError
 from gpugrad.families import REGISTRY, A, composite, primitive
 from gpugrad.modes import flags
-from gpugrad.ops.creation import zeros_like
+from gpugrad.ops.creation import raw_full, zeros_like
 from gpugrad.tape import Joint, Node, Rule, Tensor, raw
 
 Axes = int | tuple[int, ...] | None
 
 
 def normalize_axis(axis: int, ndim: int, name: str) -> int:
-    """A non-negative axis. Raises ShapeError if it is out of range."""
+    """A non-negative axis. Raises AxisError if it is out of range."""
     if not -ndim <= axis < ndim:
-        raise ShapeError(f"{name}: axis {axis} is out of range for an array of {ndim} dimensions")
+        raise AxisError(f"{name}: axis {axis} is out of range for an array of {ndim} dimensions")
     return axis % ndim
 
 
@@ -310,9 +310,14 @@ def unstack(x: A, /, *, axis: int = 0) -> tuple[A, ...]:
     if parent is None or not flags() & 1:
         return tuple(Tensor(part) for part in parts)  # type: ignore[misc]
 
-    def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
+    def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Any, ...]]:
         present = next(g for g in gradients if g is not None)
-        return [(parent, stack([zeros_like(present) if g is None else g for g in gradients], axis=axis))]
+        gradient = stack([zeros_like(present) if g is None else g for g in gradients], axis=axis)
+        if not live:
+            return [(parent, gradient)]
+        like = raw(present)
+        masks = [live.get(i, raw_full(like, like.shape, g is not None, bool)) for i, g in enumerate(gradients)]
+        return [(parent, gradient, stack(masks, axis=axis))]
 
     joint = Joint("unstack", (parent,), pull, len(parts))
     return tuple(Tensor(part, joint.output(i, part)) for i, part in enumerate(parts))  # type: ignore[misc]

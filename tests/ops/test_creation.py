@@ -110,12 +110,28 @@ VALUES = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_must_be_a_number(name: str, backend: Backend) -> None:
-    for x in (gg.tensor(2.0, requires_grad=True), gg.asarray(backend.asarray(numpy.asarray(2.0))), backend.asarray([2.0])):
+    recording = [gg.tensor(2.0, requires_grad=True)] if name in ("arange", "linspace") else []
+    for x in (*recording, backend.asarray([2.0]), gg.ones(1)):
         with pytest.raises(gg.DTypeError, match=rf"^{name}: got .*float.* \(.*\) where a Python number is expected, such as"):
             VALUES[name](x)
     with pytest.raises(gg.DTypeError, match=rf"^{name}: got 'a' where a Python number is expected"):
         VALUES[name]("a")
     assert VALUES[name](numpy.float32(2)).tolist() == VALUES[name](2.0).tolist()
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_array_of_no_dimensions_may_stand_for_its_number(name: str, device: str) -> None:
+    assert VALUES[name](gg.asarray(2.0, device=device)).tolist() == VALUES[name](2.0).tolist()
+    assert VALUES[name](numpy.asarray(2.0)).tolist() == VALUES[name](2.0).tolist()
+
+
+def test_what_is_full_of_a_tensor_has_its_gradient_dtype_and_device(device: str) -> None:
+    value = gg.tensor(2.0, dtype=gg.float64, device=device, requires_grad=True)
+    full, like = gg.full((2, 3), value), gg.full_like(gg.ones(2, dtype=gg.float32, device=device), value)
+    assert (full.dtype, like.dtype, full.device, like.device) == (gg.float64, gg.float32, value.device, value.device)
+    gg.sum(full * full).backward()
+    gg.sum(like).backward()
+    assert full.tolist() == [[2.0] * 3] * 2 and value.grad.item() == 4.0 * 6 + 2
 
 
 @pytest.mark.parametrize("name", ["full", "full_like"])

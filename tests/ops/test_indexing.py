@@ -204,3 +204,11 @@ def test_repeats_that_do_not_fit_are_named() -> None:
         gg.repeat(gg.ones(3), gg.asarray([1, 2]))
     with pytest.raises(gg.ShapeError, match="repeat: repeats is -1, expected 0 or more"):
         gg.repeat(gg.ones(3), -1)
+    for repeats in (1.5, gg.tensor(1.5, requires_grad=True), numpy.array([1.0, 2.0, 3.0]), [1, 2, 3]):
+        with pytest.raises(gg.DTypeError, match="repeat: repeats is .*, expected an integer or an array of integers"):
+            gg.repeat(gg.ones(3), repeats)
+
+
+def test_a_diagonal_needs_a_vector_or_a_matrix() -> None:
+    with pytest.raises(gg.ShapeError, match=r"^diag: got shape \(2, 2, 2\), expected one or two dimensions"):
+        gg.diag(gg.ones((2, 2, 2)))

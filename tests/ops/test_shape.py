@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
+from backends import Backend
 
 import gpugrad as gg
 
@@ -40,6 +41,13 @@ def test_shapes_that_do_not_fit_are_named(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(gg.ShapeError, match=message):
         function()
+
+
+@pytest.mark.parametrize("function", [gg.expand_dims, gg.sum, gg.unstack, gg.argmax, gg.cumulative_sum])
+def test_an_axis_out_of_range_is_an_index_error_too(backend: Backend, function: Callable[..., Any]) -> None:
+    x = gg.asarray(backend.asarray(numpy.ones(2)))
+    with pytest.raises(IndexError, match=r"axis.*2"):
+        function(x, axis=2)
 
 
 def test_an_iterator_is_stacked() -> None:
