@@ -26,6 +26,12 @@ def cuda_extra() -> str | None:
     return f"cuda{version}" if version else None
 
 
+def install_peers(session: nox.Session, *others: str) -> None:
+    """PyTorch, in its build for the CPU (that of PyPI brings gigabytes of CUDA libraries), JAX, and others."""
+    session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
+    session.install("jax", *others)
+
+
 @nox.session
 def train(session: nox.Session) -> None:
     """Train a classifier of handwritten digits: the main job. ``-- --device cpu|cuda|cuda:1|auto --epochs N --seed S``."""
@@ -70,10 +76,55 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[dev,examples]")
     arguments = [argument for argument in session.posargs if argument != "--peers"]
     if len(arguments) < len(session.posargs):
-        # The CPU build of PyTorch: that of PyPI brings gigabytes of CUDA libraries.
-        session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
-        session.install("jax", "autograd")
+        install_peers(session, "autograd")
     session.run("python", "benchmarks/run.py", *arguments)
+
+
+@nox.session
+def gradients(session: nox.Session) -> None:
+    """Check every derivative of the standard's functions and write docs/gradients.md. ``-- --device cuda`` writes what a GPU gives."""
+    extra = cuda_extra() if "cuda" in " ".join(session.posargs) else None
+    session.install("-e", "." if extra is None else f".[{extra}]")
+    session.run("python", "benchmarks/gradients.py", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The official test suite of the Array API standard, in the checkout that ARRAY_API_TESTS names. ``-- ARGS`` go to pytest."""
+    suite = Path(os.environ.get("ARRAY_API_TESTS", "")).absolute()
+    if not (suite / "array_api_tests").is_dir():
+        session.error(
+            "the environment variable ARRAY_API_TESTS must name a checkout of the suite, which `git clone --recurse-submodules "
+            "https://github.com/data-apis/array-api-tests` makes"
+        )
+    session.install("-e", ".", "-r", str(suite / "requirements.txt"))
+    module = os.environ.get("ARRAY_API_TESTS_MODULE", "gpugrad")  # array_api_compat.numpy, to compare with NumPy
+    known = [f"--xfails-file={Path('tests', 'conformance', 'xfails.txt').absolute()}"] if module == "gpugrad" else []
+    files = [] if any(argument.startswith("array_api_tests") for argument in session.posargs) else ["array_api_tests"]
+    # Nearly the same examples in every run, and no deadlines. Of an option given twice the last counts.
+    examples = ["--max-examples", "10", "--derandomize", "--disable-deadline"]
+    session.chdir(suite)
+    session.run(
+        "python", "-m", "pytest", *known, *examples, *files, *session.posargs,
+        env={"ARRAY_API_TESTS_MODULE": module, "ARRAY_API_TESTS_VERSION": "2025.12"},
+    )  # fmt: skip
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """Gradients of the standard's functions against PyTorch's and JAX's, to 1e-10, which this installs. ``-- ARGS`` go to pytest."""
+    session.install("-e", ".[dev]")
+    install_peers(session)
+    tests = session.posargs or ["tests/parity"]
+    session.run("python", "-m", "pytest", "-n", "2", *tests, env={"GPUGRAD_TEST_PARITY": "1"})
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Other people's code, unmodified, on Tensors that record: SciPy, scikit-learn, einops, array-api-extra, marray, xarray."""
+    session.install("-e", ".[dev,interop]")
+    # Read when SciPy is imported; scikit-learn's array_api_dispatch asks for it, too.
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/interop"]), env={"SCIPY_ARRAY_API": "1"})
 
 
 @nox.session

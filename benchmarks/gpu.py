@@ -4,6 +4,7 @@ In order, each part in its own process with a time limit, its output kept in DIR
 
     info        the GPU, its driver, the versions
     check       python -m gpugrad check: every op, rule and kernel against the CPU
+    gradients   every derivative of the standard's functions against central differences, for docs/gradients.md
     step        a training step: its first losses against the CPU's, its memory, its launches
     tests       the whole test suite, with CuPy among the backends
     train-cuda  the main job on the GPU
@@ -39,7 +40,16 @@ from benchmarks import machine, targets, training
 from benchmarks.report import markdown, table_of
 from benchmarks.subprocesses import Outcome, run
 
-SHARES = {"info": 0.15, "check": 0.4, "step": 0.15, "tests": 0.6, "train-cuda": 0.2, "train-cpu": 0.15, "bench": 0.5}
+SHARES = {
+    "info": 0.15,
+    "check": 0.4,
+    "gradients": 0.2,
+    "step": 0.15,
+    "tests": 0.6,
+    "train-cuda": 0.2,
+    "train-cpu": 0.15,
+    "bench": 0.5,
+}
 """The most that a part may take of the budget; what the parts before it left is the other limit."""
 
 LEAST = 10.0
@@ -102,6 +112,7 @@ class _Session:
         self.outcomes: list[Outcome] = []
         self.about: dict[str, Any] = {}
         self.check: dict[str, Any] | None = None
+        self.gradients: dict[str, dict[str, str]] | None = None
         self.step: dict[str, Any] | None = None
         self.bench: dict[str, Any] | None = None
 
@@ -116,6 +127,10 @@ class _Session:
         self.check = self.reported("check", [*self.module("gpugrad"), "check", "--device", "cuda", "--json"])
         if self.check is not None:
             self.detail(self.check["summary"])
+        found = self.reported("gradients", [*self.module("benchmarks.gradients"), "--device", "cuda", "--json"])
+        if found is not None:
+            self.gradients = found["gradients"]
+            self.detail(found["summary"])
         self.step = self.reported("step", self.module("benchmarks.step"))
         self.tests()
         self.train()
@@ -201,8 +216,9 @@ class _Session:
 
     def write(self) -> None:
         """The results so far: <gpu>.json and <gpu>.md."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.about["machine"]["gpu"]["name"].lower()).strip("-")
-        results = {**self.about, "parts": self.parts(), "check": self.check, "step": self.step, "bench": self.bench}
+        name = machine.slug(self.about["machine"]["gpu"]["name"])
+        found = {"check": self.check, "gradients": self.gradients, "step": self.step, "bench": self.bench}
+        results = {**self.about, "parts": self.parts(), **found}
         files = {self.out / f"{name}.json": json.dumps(results, indent=1), self.out / f"{name}.md": self.summary()}
         copy = self.copy or RESULTS / f"{name}.json"
         files.update(zip((copy, copy.with_suffix(".md")), list(files.values()), strict=True))

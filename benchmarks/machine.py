@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,11 @@ def gpu() -> dict[str, str]:
         if hasattr(runtime, function):
             found[key] = cuda_version(int(getattr(runtime, function)()))
     return found
+
+
+def slug(name: str) -> str:
+    """The name of a GPU as that of a file: "NVIDIA H200" is "nvidia-h200"."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _commit() -> str:

@@ -15,7 +15,7 @@ import cupyx
 import numpy
 
 from gpugrad.arrays import allocator
-from gpugrad.arrays.cuda import cudnn_attention, cudnn_convolution, gemm, modules, scatter, transpose, windows
+from gpugrad.arrays.cuda import cudnn_attention, cudnn_convolution, gemm, linalg, modules, scatter, transpose, windows
 from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, registrar, typed
 from gpugrad.errors import DeviceError
 from gpugrad.modes import refuse_nondeterministic
@@ -53,6 +53,10 @@ def kernel(name: str, standard: bool, definition: Kernel) -> Kernel:
         found = getattr(array_api_compat.cupy, name, None)
     if found is None:
         found = definition
+    if name in linalg.FAILURES:
+        found = linalg.checked(name, found)
+    if name in ("eig", "eigvals"):
+        found = linalg.general(name, found)
     for table in (HAND_WRITTEN, CUDNN):
         if name in table:
             found = modules.in_front(name, table[name], found)
@@ -143,6 +147,9 @@ def _matmul(x: Any, y: Any, /) -> Any:
     if dtype.name == "bfloat16":
         return cupy.matmul(x.astype(numpy.float32), y.astype(numpy.float32)).astype(dtype)
     return cupy.matmul(x, y)
+
+
+SPELLINGS["solve_triangular"] = linalg.solve_triangular
 
 
 # Indexing -----------------------------------------------------------------------------------------------------------

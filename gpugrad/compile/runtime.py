@@ -8,6 +8,7 @@ memory that no other thread uses, aligned to 64 bytes, its content undefined. An
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import threading
 from array import array
@@ -78,8 +79,9 @@ def plan(
 
 
 def set_num_threads(n: int) -> None:
-    """Let `n` threads, the calling one included, work on a large kernel. ValueError for less than one."""
+    """Let `n` threads, the calling one included, work on a large kernel. ValueError for less than one, TypeError for what is no integer."""
     global _threads
+    n = operator.index(n)
     if n < 1:
         raise ValueError(f"set_num_threads: got {n}, expected 1 or more threads")
     with _lock:

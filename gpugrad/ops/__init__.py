@@ -1,4 +1,1 @@
-"""The ops, by what they do: one row or one function each, with its gradient rule beside it.
-
-``linalg``, ``fft`` and ``special`` will stand here too; they are not written yet.
-"""
+"""The ops, by what they do: one row or one function each, with its gradient rule beside it."""

@@ -144,7 +144,8 @@ def _plan(name: str, x: Any, s: Sequence[int | None] | None, axes: Sequence[int]
     sizes = tuple(size if n is None or n == -1 else n for n, size in zip(given, whole, strict=True))
     if min(sizes, default=1) < 1:
         raise ShapeError(f"{name}: got shape {shape}, with sizes {sizes} along axes {axes}, expected 1 or more along each")
-    x = x if time == "real" else astype(x, numpy.result_type(dtype, complex64), copy=not axes)
+    if time != "real" and (dtype.kind == "f" or not axes):
+        x = astype(x, numpy.result_type(dtype, complex64))
     return _Plan(_resized(x, axes, (*sizes[:-1], sizes[-1] // 2 + 1) if time == "half" else sizes), axes, sizes)
 
 

@@ -29,6 +29,7 @@ STEP = {
     "launches": {"gpugrad": {"kernels": 9}, "PyTorch": {"kernels": 40}},
 }
 CHECK = {"summary": "330 of 330 compute right on Some GPU 9000"}
+GRADIENTS = {"summary": "VJP 113 of 113", "gradients": {"sum": {"VJP": "yes"}}}
 TRAINED = (
     "epoch   1  loss {loss}  train accuracy 90.00%  test accuracy 91.00%\ntest accuracy {accuracy}% on {device} after 1.0 s\n"
 )
@@ -112,7 +113,7 @@ def test_losses_and_accuracy_of_two_runs(loss: str, accuracy: str, same: bool) -
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """In place of processes: each part writes what it would. Maps names of parts to their commands, or to how they are to end."""
     gpu, commands = module("gpu"), {}
-    outputs = {"info": INFO, "check": CHECK, "step": STEP, "bench": BENCH}
+    outputs = {"info": INFO, "check": CHECK, "gradients": GRADIENTS, "step": STEP, "bench": BENCH}
 
     def run(name: str, command: list[str], log: Path, limit: float, environment: Any, cwd: Path) -> Any:
         status = commands.get(name, "passed")
@@ -136,18 +137,26 @@ def test_all_parts_run_and_are_written_down(
 ) -> None:
     copy = tmp_path / "results" / "found.json"
     assert module("gpu").main(["--out", str(tmp_path / "out"), "--json", str(copy)]) == 0
-    assert list(started) == ["info", "check", "step", "tests", "train-cuda", "train-cpu", "bench"]
+    assert list(started) == ["info", "check", "gradients", "step", "tests", "train-cuda", "train-cpu", "bench"]
     assert started["check"][1:6] == ["-m", "gpugrad", "check", "--device", "cuda"]
     found = json.loads(copy.read_text())
     assert found == json.loads((tmp_path / "out" / "some-gpu-9000.json").read_text())
     assert (
         {part["status"] for part in found["parts"].values()} == {"passed"}
         and found["step"] == STEP
+        and found["gradients"] == GRADIENTS["gradients"]
         and found["date"] == "2026-01-01"
     )
     text = copy.with_suffix(".md").read_text()
     assert text.strip() in capsys.readouterr().out
-    for part in ("# Some GPU 9000, 2026-01-01", "python 3.11", CHECK["summary"], "on CuPy: 2 passed", "| 0.625 "):
+    for part in (
+        "# Some GPU 9000, 2026-01-01",
+        "python 3.11",
+        CHECK["summary"],
+        "VJP 113 of 113",
+        "on CuPy: 2 passed",
+        "| 0.625 ",
+    ):
         assert part in text
 
 

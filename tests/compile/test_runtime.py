@@ -117,6 +117,15 @@ def test_a_launch(kernels, cost, threads):
         np.testing.assert_array_equal(out, x * np.float32(0.5) + y)
 
 
+@pytest.mark.parametrize("n, error", [(0, ValueError), (1.5, TypeError), ("2", TypeError), (np.ones(2), TypeError)])
+def test_a_number_of_threads_that_is_none_changes_nothing(n, error):
+    with pytest.raises(error):
+        runtime.set_num_threads(n)
+    assert runtime.get_num_threads() == 2
+    runtime.set_num_threads(np.int64(3))
+    assert runtime.get_num_threads() == 3
+
+
 def test_the_launcher_is_made_once():
     assert runtime.launcher() is runtime.launcher()
     assert runtime.launcher().__name__ == "launch" and "plan" in runtime.launcher().__doc__

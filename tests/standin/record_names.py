@@ -16,6 +16,7 @@ import cupy
 import cupy.fft
 import cupy.linalg
 import cupy.random
+import cupyx.scipy.special
 
 MARKS = {
     inspect.Parameter.VAR_POSITIONAL: "*",
@@ -47,13 +48,17 @@ def parameters(function):
 
 
 def lines(module, prefix):
-    """One line per public name of a module: its kind, its dotted name and, for functions, its parameters."""
+    """One line per public name of a module: its kind, its dotted name and, for functions, its parameters.
+
+    Of the ufuncs of cupyx, whose loops are not NumPy's, the types as well.
+    """
     for name in sorted(dir(module)):
         value = getattr(module, name)
         if name.startswith("_") or inspect.ismodule(value) or name == "annotations":
             continue
         if type(value).__name__ in ("ufunc", "_GUFunc"):
-            yield f"ufunc {prefix}{name}"
+            loops = value.types if prefix.startswith("cupyx.") else ()
+            yield " ".join((f"ufunc {prefix}{name}", *loops))
         elif isinstance(value, type) or not callable(value):
             yield f"value {prefix}{name}"
         else:
@@ -66,6 +71,7 @@ def main():
     records += lines(cupy, "")
     for module in (cupy.linalg, cupy.fft, cupy.random):
         records += lines(module, module.__name__.removeprefix("cupy.") + ".")
+    records += lines(cupyx.scipy.special, "cupyx.scipy.special.")
     records += [f"method {name}" for name in dir(cupy.ndarray) if not name.startswith("_")]
     target = pathlib.Path(__file__).parent / "cupy" / "names.txt"
     target.write_text("\n".join(records) + "\n")

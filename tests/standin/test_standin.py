@@ -251,11 +251,35 @@ def test_scatter_add():
         cupy.add.at(cupy.zeros(3, np.complex64), cupy.array([0]), 1)
 
 
+@pytest.mark.parametrize("dtype, expected", [("float32", "complex64"), ("float64", "complex128"), ("complex64", "complex64")])
+def test_eigenvalues_of_general_matrices_are_complex(dtype, expected):
+    x = cupy.asarray(np.eye(2, dtype=dtype))
+    assert {r.dtype for r in (*cupy.linalg.eig(x), cupy.linalg.eigvals(x))} == {np.dtype(expected)}
+
+
 def test_singular_matrices_pass_in_silence():
     singular = cupy.zeros((2, 2))
     assert np.isnan(cupy.linalg.inv(singular).get()).all()
     with cupyx.errstate(linalg="raise"), pytest.raises(np.linalg.LinAlgError):
         cupy.linalg.inv(singular)
+
+
+# Special functions
+
+
+def test_special_functions_have_the_loops_of_cupy(x):
+    import cupyx.scipy.special as special
+
+    assert special.gammainc(1, x + 1).dtype == np.float32  # a Python number is weak
+    assert special.gammainc(1, cupy.arange(3)).dtype == np.float64
+    assert special.erf(x.astype(np.float16)).dtype == np.float64
+    assert special.polygamma(1, x + 1).shape == x.shape
+    np.testing.assert_allclose(special.zeta(2.0, cupy.ones(1)).get(), np.pi**2 / 6)
+    with pytest.raises(TypeError, match="Wrong type .*complex64.* of arguments"):
+        special.erf(x.astype(np.complex64))
+    with pytest.raises(TypeError, match="Unsupported type"):
+        special.erf(np.ones(3))
+    assert not hasattr(special, "erfi")
 
 
 # Counters

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy
 
-from gpugrad.check.records.case import Case, call, integers, real
+from gpugrad.check.records.case import Case, call, complexes, integers, real
+
+MIXED = "real and complex"
+"""Operands: the gradient of the real one is real."""
 
 CASES = [
+    Case("matmul", [call(real(2, 3), complexes(3, 4)), call(complexes(2, 2, 3), real(3))], numpy.matmul, label=MIXED),
+    Case("tensordot", [call(real(2, 3), complexes(3, 2), axes=1)], numpy.tensordot, label=MIXED),
+    Case("vecdot", [call(real(2, 3), complexes(3)), call(complexes(3), real(2, 3))], numpy.vecdot, label=MIXED),
     Case(
         "matmul",
         [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from gpugrad.check.records.case import Case, call, given, integers, real
+from gpugrad.check.records.case import Case, call, complexes, given, integers, real
 
 
 def _made(name: str) -> Any:
@@ -43,6 +43,7 @@ CASES = [
     _created(
         "full", call((2, 3), 1.5), call(4, 2), call((), True), call((2,), 1j), call((2,), 3, dtype=gg.float64), call((0,), 1.0)
     ),
+    Case("full", [call((2, 3), real()), call((0,), real())], numpy.full, creates=True, complex=True, label="array"),
     _created(
         "arange",
         call(5),
@@ -73,6 +74,13 @@ CASES = [
         [call(real(2, 3)), call(real(), dtype=gg.float64), call(integers(3), dtype=gg.float64), call(real(2), copy=True)],
         _asarray,
         creates=True,
+    ),
+    Case(
+        "asarray",
+        [call(complexes(2, 3)), call(complexes(), dtype=gg.complex128), call(complexes(2), copy=True)],
+        _asarray,
+        creates=True,
+        label="complex",
     ),
     Case(
         "asarray",

@@ -7,13 +7,20 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from gpugrad.check.records.case import Case, booleans, call, fractional, integers, real
+from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.check.records.case import Case, booleans, call, complexes, fractional, integers, real
+from gpugrad.ops.views import view
 
 _KINDS = ("bool", "signed integer", "unsigned integer", "integral", "real floating", "complex floating", "numeric")
 
 
 def _astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     return x.astype(dtype, copy=copy)
+
+
+def _other_part(x: Any) -> str:
+    name = numpy_dtype(x.dtype).name
+    return {"float32": "complex64", "float64": "complex128", "complex64": "float32", "complex128": "float64"}.get(name, name)
 
 
 def _finfo(x: Any) -> Any:
@@ -31,6 +38,12 @@ CASES = [
             call(integers(2), gg.float64),
         ],
         _astype,
+    ),
+    Case(
+        "astype",
+        [call(complexes(2, 3), gg.complex128), call(complexes(), gg.complex128, copy=False)],
+        _astype,
+        label="complex",
     ),
     Case(
         "astype",
@@ -81,5 +94,11 @@ CASES = [
         ],
         lambda *xs: numpy.result_type(*(x.dtype if isinstance(x, numpy.ndarray) else x for x in xs)),
         order=None,
+    ),
+    Case(
+        "view",
+        [call(real(2, 4)), call(real(2)), call(real(0, 2)), call(complexes(2, 3)), call(complexes(1))],
+        lambda x: x.view(_other_part(x)),
+        function=lambda x: view(x, _other_part(x)),
     ),
 ]

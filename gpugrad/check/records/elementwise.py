@@ -49,6 +49,12 @@ def _binary(name: str, x: Domain = real, y: Domain = real, reference: Any = None
     return Case(name, calls, reference or getattr(numpy, name), **more)
 
 
+def _mixed(name: str, x: Domain = real, **more: Any) -> Case:
+    """A real operand and a complex one: the gradient of the real one is real."""
+    calls = [call(x(2, 3), complexes(3)), call(complexes(3), x(2, 1)), call(x(), complexes(2)), call(x(3), 1.5 - 0.5j)]
+    return Case(name, calls, getattr(numpy, name), label="real and complex", **more)
+
+
 def _of_integers(name: str, **more: Any) -> Case:
     """Two operands of integers or booleans; a Python integer on one side."""
     calls = [call(integers(2, 3), integers(3)), call(integers(2, dtype="uint8", low=0), 3)]
@@ -105,7 +111,11 @@ ARITHMETIC = [
         [call(real(2, 3), 2), call(real(3), 3), call(real(3), 1), call(real(3), 0), call(nonzero(3), -2), call(2, real(3))],
         numpy.pow,
         label="whole exponents",
+        complex=True,
     ),
+    *map(_mixed, ("add", "subtract", "multiply")),
+    _mixed("divide", nonzero),
+    _mixed("pow", positive),
 ]
 
 EXPONENTIAL = [
@@ -141,6 +151,7 @@ SIGNS_AND_ROUNDING = [
     _unary("sign", nonzero, order=0),
     _unary("sign", complexes, label="complex"),
     _unary("conj", complexes),
+    _unary("conj", real, label="of reals"),
     _unary("real", complexes),
     _unary("real", real, label="of reals"),
     _unary("imag", complexes),
@@ -184,6 +195,7 @@ SELECTION = [
         numpy.where,
         complex=True,
     ),
+    Case("where", [call(booleans(2, 3), real(3), complexes(2, 1))], numpy.where, label="real and complex"),
 ]
 
 CONSTANTS = [

@@ -125,4 +125,10 @@ CASES = [
         numpy.repeat,
         complex=True,
     ),
+    Case(
+        "diag",
+        [call(real(3)), call(real(2), 1), call(real(2), k=-2), call(real(3, 4)), call(real(3, 2), k=-1), call(real(2, 3), 5)],
+        numpy.diag,
+        complex=True,
+    ),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from gpugrad.check.records.case import Case, booleans, call, integers, real
+from gpugrad.check.records.case import Case, booleans, call, complexes, integers, real
 
 
 def _concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
@@ -65,6 +65,8 @@ CASES = [
         _concat,
         complex=True,
     ),
+    Case("concat", [call([real(2, 3), complexes(1, 3)])], _concat, label="real and complex"),
+    Case("stack", [call([complexes(2), real(2)])], numpy.stack, label="real and complex"),
     Case(
         "expand_dims",
         [

@@ -7,10 +7,11 @@ from typing import Any
 import numpy
 
 from gpugrad import random
+from gpugrad.errors import ConversionError
 from gpugrad.families import A, composite, fused
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.random_bits import bernoulli_mask, bernoulli_threshold, random_state
-from gpugrad.tape import raw
+from gpugrad.tape import Tensor, raw
 
 
 # Linear: the rule is the op again, with the mask computed again. The backward pass needs the state, 48 bytes, and no array.
@@ -57,6 +58,8 @@ def drawn(like: Any, p: Any) -> tuple[Any, Any, int, Any] | None:
 
 
 def check_probability(p: float) -> None:
-    """Raise ValueError unless p is in [0, 1]."""
+    """Raise ValueError unless p is in [0, 1], ConversionError if it records: nothing has a gradient with respect to it."""
+    if isinstance(p, Tensor) and p.node is not None:
+        raise ConversionError("dropout: p records, and its gradient would be lost; use p.detach() to keep it constant")
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is {p}, expected a probability from 0 to 1")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from gpugrad.arrays.dtypes import numpy_dtype
+import numpy
+
+from gpugrad.arrays.dtypes import float32, float64, numpy_dtype
+from gpugrad.arrays.kernels import WEAK, strong
 from gpugrad.arrays.special import evaluate
 from gpugrad.errors import DTypeError, GraphError
 from gpugrad.families import GradientRule, primitive, zero
+from gpugrad.ops.dtypes import astype
+from gpugrad.ops.elementwise import real
+from gpugrad.tape import Tensor, raw
 
 
 def special(
@@ -18,7 +25,8 @@ def special(
     """Declare ``scipy.special.<name>``, elementwise; `rules` names its operands in their order, each with its gradient rule.
 
     ``zero`` is the rule of an operand on which the result is locally constant, :func:`no_rule` of one whose derivative has no
-    formula. `complex` says that the function takes complex numbers.
+    formula. `complex` says that the function takes complex numbers. A rule is called with arrays of floating-point numbers
+    of 32 bits or more alone: integers come as float64, Python numbers as the dtype of the gradient.
     """
 
     def definition(*operands: Any) -> Any:
@@ -31,23 +39,61 @@ def special(
     definition.__name__ = definition.__qualname__ = name
     definition.__module__ = "gpugrad.special"
     definition.__annotations__ = {}
+    several = len(rules) > 1
     given = "real and complex floating" if complex else "real floating"
     url = f"https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.{name}.html"
     definition.__doc__ = (
         f"{formula}, elementwise.\n\n"
-        f"Shapes: {'the operands broadcast' if len(rules) > 1 else 'any, and the result has the same'}. "
+        f"Shapes: {'the operands broadcast' if several else 'any, and the result has the same'}. "
         f"Dtypes: {given}; integers are taken as float64, as SciPy does.\n"
         f"{_differentiable(rules)}{' ' + note if note else ''}\n\n"
-        f"Raises DTypeError for a dtype that it does not take{', ShapeError if the shapes do not broadcast' if len(rules) > 1 else ''}.\n"
+        f"Raises DTypeError for a dtype that it does not take"
+        f"{', ShapeError if the shapes do not broadcast, DeviceError if the devices differ' if several else ''}.\n"
         f"Source: {source + ', ' if source else ''}{url}"
     )
-    return primitive(elementwise=True, **rules)(definition)  # type: ignore[arg-type]  # no operand is called `casts`
+    wide = {operand: _of_floats(rule) for operand, rule in rules.items()}
+    return primitive(elementwise=True, **wide)(definition)  # type: ignore[arg-type]  # no operand is called `casts`
 
 
 def _refuse_complex(name: str, operands: tuple[Any, ...]) -> None:
     for x in operands:
-        if isinstance(x, complex) or (hasattr(x, "dtype") and numpy_dtype(x.dtype).kind == "c"):
+        if type(x) is complex or (hasattr(x, "dtype") and numpy_dtype(x.dtype).kind == "c"):
             raise DTypeError(f"{name}: got {getattr(x, 'dtype', 'a complex number')}, expected real floating-point")
+
+
+def _of_floats(rule: GradientRule) -> GradientRule:
+    """`rule` for residuals that may be numbers, integers, with which rules could not compute on every library, or of 16 bits."""
+    if rule is None or rule is zero or getattr(rule, "missing", False):
+        return rule
+
+    @functools.wraps(rule)  # with it goes the signature, which says what the tape keeps
+    def of_floats(g: Any, *residuals: Any) -> Any:
+        arrays = (_number(x, raw(g)) if type(x) in WEAK or isinstance(x, numpy.generic) else x for x in residuals)
+        floats = map(_wide, arrays)
+        return rule(_wide(g), *(Tensor(x) if isinstance(g, Tensor) and not isinstance(x, Tensor) else x for x in floats))
+
+    return of_floats
+
+
+def _wide(x: Any) -> Any:
+    """Integers as float64, as SciPy takes them, and numbers of 16 bits, whose range is small, as float32."""
+    dtype = numpy_dtype(x.dtype)
+    if dtype.itemsize == 2 and dtype.kind in "fV":
+        return astype(x, float32)
+    return inexact(x)
+
+
+def _number(x: Any, like: Any) -> Any:
+    """A number as an array; a real one stays real beside complex gradients, for an order or a parameter must be."""
+    array = strong(x, like)
+    return array if isinstance(x, (complex, numpy.complexfloating)) else real(array)
+
+
+def inexact(x: Any) -> Any:
+    """`x` with integers and booleans as float64, those of Python as floats."""
+    if not hasattr(x, "dtype"):
+        return float(x) if type(x) in (int, bool) else x
+    return astype(x, float64) if numpy_dtype(x.dtype).kind in "biu" else x
 
 
 def _differentiable(rules: dict[str, GradientRule]) -> str:
@@ -58,7 +104,8 @@ def _differentiable(rules: dict[str, GradientRule]) -> str:
         return f"Differentiable, but not in {' and '.join(missing)}, for which a backward pass raises GraphError."
     if all(rule is zero for rule in rules.values()):
         return "Locally constant: the gradient is zero."
-    return "Differentiable."
+    constant = [x for x, rule in rules.items() if rule is zero]
+    return f"Differentiable; locally constant in {' and '.join(constant)}." if constant else "Differentiable."
 
 
 def no_rule(name: str, operand: str) -> Callable[..., NoReturn]:

@@ -44,7 +44,10 @@ def _complex(target):
 
     def call(a):
         out = target(a)
-        parts = [x.astype(np.promote_types(x.dtype, np.complex64)) if x.size else x for x in (out if isinstance(out, tuple) else [out])]
+        parts = [
+            x.astype(np.promote_types(x.dtype, np.complex64)) if x.size else x
+            for x in (out if isinstance(out, tuple) else [out])
+        ]
         return parts[0] if len(parts) == 1 else tuple(parts)
 
     return call

@@ -28,19 +28,21 @@ def _signature(words):
 
 
 def _read():
-    names = {"ufunc": [], "value": [], "function": {}, "method": []}
+    names = {"ufunc": {}, "value": [], "function": {}, "method": []}
     for line in (pathlib.Path(__file__).parent / "names.txt").read_text().splitlines():
         kind, name, *words = line.split()
         if kind == "function":
             names[kind][name] = _signature(words)
+        elif kind == "ufunc":
+            names[kind][name] = words
         elif kind in names:
             names[kind].append(name)
     return names
 
 
 _names = _read()
-UFUNCS = frozenset(_names["ufunc"])
+UFUNCS = _names["ufunc"]  # {name: types of the loops, recorded for cupyx only}
 VALUES = frozenset(_names["value"])
 METHODS = frozenset(_names["method"])
 FUNCTIONS = _names["function"]  # {name: signature or None}
-EVERYTHING = UFUNCS | VALUES | FUNCTIONS.keys()
+EVERYTHING = VALUES | UFUNCS.keys() | FUNCTIONS.keys()
