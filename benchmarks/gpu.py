@@ -109,6 +109,7 @@ class _Session:
         self.environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         # Only the plugins that are named: others that happen to be installed warn, and warnings are errors in the tests.
         self.environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        self.environment.setdefault("GPUGRAD_TEST_BACKENDS", "cupy")  # every commit has the others tested where there is no GPU
         self.outcomes: list[Outcome] = []
         self.about: dict[str, Any] = {}
         self.check: dict[str, Any] | None = None

@@ -36,7 +36,19 @@ from gpugrad.errors import (
 )  # fmt: skip
 from gpugrad.families import Binary
 from gpugrad.modes import is_grad_enabled
-from gpugrad.ops import contraction, conversion, dtypes, elementwise, indexing, reduction, searching, shape, transfer, views
+from gpugrad.ops import (
+    aliasing,
+    contraction,
+    conversion,
+    dtypes,
+    elementwise,
+    indexing,
+    reduction,
+    searching,
+    shape,
+    transfer,
+    views,
+)
 from gpugrad.tape import Leaf, Tensor, raw, require_grad
 
 Axes = int | tuple[int, ...] | None
@@ -99,9 +111,21 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
                     f"{symbol}: the result has dtype {out.array.dtype}, and the tensor of {self.array.dtype} cannot change its own"
                 )
             out = dtypes.astype(out, self.dtype)
-        return _rebind(self, out)
+        return _assign(self, out, symbol)
 
     return operator
+
+
+def _assign(x: Tensor, out: Tensor, what: str) -> Tensor:
+    """Give x the values of `out`, and so what x is a view of. All change or, if one is a leaf that records, none."""
+    if x.origin is not None:
+        sources = aliasing.written(x, out)
+        for source, _ in sources:
+            _refuse_leaf(source, f"{what} of a view")
+        for source, values in sources:
+            _rebind(source, values)
+    aliasing.note(x)
+    return _rebind(x, out)
 
 
 def _refuse_leaf(x: Tensor, what: str) -> None:
@@ -395,12 +419,14 @@ class Operators:
         return bool(_scalar(self, "bool"))
 
     def __float__(self) -> float:
+        number = _scalar(self, "float")
         _warn_detached(self, "float")
-        return float(_scalar(self, "float"))
+        return float(number)
 
     def __complex__(self) -> complex:
+        number = _scalar(self, "complex")
         _warn_detached(self, "complex")
-        return complex(_scalar(self, "complex"))
+        return complex(number)
 
     def __int__(self) -> int:
         return int(_scalar(self, "int"))
@@ -419,7 +445,12 @@ class Operators:
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.shape:
             raise DTypeError("iteration over a 0-d tensor")
-        return iter(shape.unstack(cast("Tensor", self)))
+        return self._rows()
+
+    def _rows(self) -> Iterator[Tensor]:
+        for i, row in enumerate(shape.unstack(cast("Tensor", self))):
+            aliasing.remember(row, cast("Tensor", self), i)
+            yield row
 
     def __contains__(self, value: Any) -> bool:
         return bool(reduction.any(elementwise.equal(cast("Tensor", self), value)))
@@ -556,16 +587,22 @@ class Operators:
     # Indexing --------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Tensor:
-        return cast("Tensor", indexing.getitem(self, indexing.raw_key(key)))
+        key = indexing.raw_key(key)
+        out = cast("Tensor", indexing.getitem(self, key))
+        aliasing.remember(out, cast("Tensor", self), key)
+        return out
 
     def __setitem__(self, key: Any, value: Any) -> None:
         _refuse_leaf(cast("Tensor", self), "x[...] = value")
         key = indexing.raw_key(key)
         me = cast("Tensor", self)
+        if aliasing.is_written(value, me, key):
+            return
         source = conversion.asarray(value) if isinstance(value, (list, tuple)) else value
         dtypes.refuse_complex("put", source, self.array.dtype)
-        if is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None)):
-            _rebind(me, indexing.put(me, source, key))
+        records = is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None))
+        if records or me.origin is not None:
+            _assign(me, indexing.put(me, source, key), "x[...] = value")
             return
         if _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):
             try:
@@ -718,7 +755,8 @@ _equal, _not_equal = _left(elementwise.equal), _left(elementwise.not_equal)
 def _as_numpy(x: Tensor, what: str) -> Any:
     if x.node is not None:
         raise ConversionError(
-            f"{what}, asked for at {caller()}: this tensor records, and its gradient would be lost; use .detach().numpy()"
+            f"{what}, asked for at {caller()}: this tensor records, and its gradient would be lost; "
+            "use gpugrad's functions to keep it, .detach().numpy() to drop it"
         )
     if str(device_of(x.array)).startswith("cuda"):
         raise ConversionError(f"{what}, asked for at {caller()}: this tensor is on {device_of(x.array)}; use .cpu().numpy()")
@@ -727,9 +765,8 @@ def _as_numpy(x: Tensor, what: str) -> Any:
 
 def _scalar(x: Any, what: str) -> Any:
     if math.prod(x.array.shape) != 1:
-        raise ShapeError(
-            f"{what}: got shape {tuple(x.array.shape)}, expected one element; use any() or all() for the truth of many"
-        )
+        advice = "; use any() or all() for the truth of many" if what == "bool" else ""
+        raise ShapeError(f"{what}: got shape {tuple(x.array.shape)}, expected one element{advice}")
     return x.item()
 
 

@@ -34,18 +34,20 @@ class Tensor(_Methods):
     """An array and, if it records, the node that its gradient flows into.
 
     `array` is the raw array: a numpy.ndarray (or a NumPy scalar, for 0-d results), a cupy.ndarray, or any other array of the
-    standard. `node` is None for a constant. Make Tensors with :func:`gpugrad.tensor` or :func:`gpugrad.asarray`; this
-    constructor checks nothing.
+    standard. `node` is None for a constant. `origin`, of a view alone, tells what it was taken from (see ``ops/aliasing.py``).
+    Make Tensors with :func:`gpugrad.tensor` or :func:`gpugrad.asarray`; this constructor checks nothing.
     """
 
-    __slots__ = ("__weakref__", "array", "node")
+    __slots__ = ("__weakref__", "array", "node", "origin")
 
     array: Any
     node: Node | None
+    origin: tuple[tuple[Any, Any], ...] | None
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         self.array = array
         self.node = node
+        self.origin = None
 
 
 class Rule:
@@ -55,8 +57,9 @@ class Rule:
     (axis), shapes (x_shape). They are read once, when the op is declared.
 
     `elementwise` says that an element of the gradient depends on the same element of g alone, `linear` that the residuals are
-    no differentiable data. `branch`, of ops that choose, says where this operand was taken: it is called with the gradient that
-    the rule returned, a raw array, and the residuals.
+    no differentiable data and, of a rule that is not elementwise, that it adds up gradients with positive factors. `branch`, of
+    ops that choose, gives the mask that goes on: where the gradient is live and this operand was taken. It is called with the
+    mask that came, or None, the gradient that the rule returned, and the residuals, raw arrays.
     """
 
     __slots__ = ("branch", "elementwise", "function", "linear", "op", "operand", "operands", "residuals")

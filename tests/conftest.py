@@ -1,7 +1,8 @@
 """The backend fixture, warnings as errors, and the settings of Hypothesis.
 
 GPUGRAD_TEST_STANDIN=1 in the environment puts the stand-in of tests/standin in CuPy's place, so that gpugrad's CUDA code runs
-on a machine without a GPU; on a machine with one it changes nothing.
+on a machine without a GPU; on a machine with one it changes nothing. GPUGRAD_TEST_BACKENDS=cupy takes of the backends only those
+whose names begin with that word, for a run beside another that takes them all.
 """
 
 import os
@@ -16,6 +17,8 @@ if os.environ.get("GPUGRAD_TEST_STANDIN") == "1":
 
 from backends import BACKENDS, CUPY, WITHOUT_CUPY, Backend
 
+CHOSEN = [b for b in BACKENDS if b.available and b.name.startswith(os.environ.get("GPUGRAD_TEST_BACKENDS", ""))]
+
 # The same examples in every run: a suite that fails at random is not believed. No deadline: tests do not measure time.
 hypothesis.settings.register_profile("gpugrad", deadline=None, derandomize=True, database=None, max_examples=100)
 hypothesis.settings.register_profile("search", deadline=None, database=None, max_examples=3000)  # HYPOTHESIS_PROFILE=search
@@ -29,10 +32,11 @@ def pytest_configure(config: pytest.Config) -> None:
 # Thousands of tests run on each backend. Where CuPy has no GPU they are not collected for it, the header of the report says so,
 # and one test, in test_backends.py, is skipped in their place.
 def pytest_report_header(config: pytest.Config) -> str:
-    return "backends: " + ", ".join(b.name if b.available else f"{b.name} SKIPPED ({WITHOUT_CUPY})" for b in BACKENDS)
+    left_out = "" if CUPY.available else f"; cupy SKIPPED ({WITHOUT_CUPY})"
+    return "backends: " + ", ".join(b.name for b in CHOSEN) + left_out
 
 
-@pytest.fixture(scope="session", params=[b for b in BACKENDS if b.available], ids=lambda backend: backend.name)
+@pytest.fixture(scope="session", params=CHOSEN, ids=lambda backend: backend.name)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """NumPy, read-only NumPy, array-api-strict on a pretend device, CuPy."""
     found: Backend = request.param

@@ -361,13 +361,6 @@ def test_a_shared_array_is_not_written_to(share):
     assert not np.asarray(other.detach() if isinstance(other, gg.Tensor) else other).any()
 
 
-def test_a_view_is_not_written_through():
-    x = gg.zeros((2, 2))
-    row = x[0]
-    row[0] = 5.0
-    assert x.tolist() == [[0.0, 0.0], [0.0, 0.0]] and row.tolist() == [5.0, 0.0]
-
-
 def test_what_the_tape_keeps_is_not_written_to():
     w, c = leaf([1.0, 2.0]), gg.zeros(2, dtype=gg.float64)
     c[0] = 3.0
@@ -514,8 +507,9 @@ def test_numbers():
     assert float(gg.asarray(np.float32(1.5))) == 1.5 and int(gg.asarray(np.array([2.7]))) == 2
     assert complex(gg.asarray(np.array(1 + 2j))) == 1 + 2j
     for convert in (float, int, complex):
-        with pytest.raises(ShapeError, match=rf"{convert.__name__}: got shape \(2,\), expected one element"):
-            convert(gg.ones(2))
+        for x in (gg.ones(2), leaf([1.0, 2.0])):  # which no number left, so nothing warns
+            with pytest.raises(ShapeError, match=rf"{convert.__name__}: got shape \(2,\), expected one element$"):
+                convert(x)
 
 
 def test_a_number_of_what_records_warns_with_the_place():
@@ -675,7 +669,7 @@ def test_numpy_of_what_records_names_the_caller():
     x = leaf([1.0])
     place = rf"{__file__}:\d+ in test_numpy_of_what_records_names_the_caller: "
     for ask, what in ((lambda: np.asarray(x), "conversion to NumPy"), (lambda: x.numpy(), r"numpy\(\)")):
-        with pytest.raises(ConversionError, match=rf"{what}, asked for at .*this tensor records.*use .detach\(\).numpy\(\)"):
+        with pytest.raises(ConversionError, match=rf"{what}, asked for at .*this tensor records.*.detach\(\).numpy\(\)"):
             ask()
     with pytest.raises(ConversionError, match=place + r"np.array\(\[x\]\)"):
         np.array([x])

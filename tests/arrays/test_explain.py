@@ -5,7 +5,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad.arrays.explain import describe, explain
-from gpugrad.errors import DTypeError, IndexingError, ShapeError
+from gpugrad.errors import AxisError, DTypeError, IndexingError, ShapeError
 
 A, B = np.ones((2, 3), np.float32), np.ones(4)
 
@@ -33,7 +33,7 @@ def test_describe(operand, text):
         (ValueError("wrong."), ShapeError),
         (TypeError("wrong."), DTypeError),
         (IndexError("wrong."), IndexingError),
-        (np.exceptions.AxisError(3, 2), ShapeError),
+        (np.exceptions.AxisError(3, 2), AxisError),
     ],
 )
 def test_the_exception_names_the_op_and_what_it_was_given(error, kind):

@@ -1,0 +1,202 @@
+"""gpugrad.ops.aliasing: what is written into a view changes what the view was taken from, as with NumPy's arrays."""
+
+import gc
+
+import numpy as np
+import pytest
+from backends import Backend
+from hypothesis import given, reject
+from hypothesis import strategies as st
+
+import gpugrad as gg
+from gpugrad.testing import check_grads
+
+X = np.arange(1.0, 13.0).reshape(3, 4)
+
+
+def nested(x):
+    x[0][1] = 5.0
+    return x
+
+
+def twice_removed(x):
+    column = x[:, 2][1:]
+    column *= 3.0
+    return x
+
+
+def through_a_view_that_lives_on(x):
+    block = x[1:]
+    row = block[1]
+    row += 10.0
+    return block * 2.0 + x[1:]
+
+
+def rows(x):
+    for row in x:
+        row -= 1.0
+    return x
+
+
+def new_axes_and_steps(x):
+    view = x[None, ::-1, ::2][0]
+    view[1, :] = 7.0
+    view **= 2
+    return x
+
+
+def in_place_by_key(x):
+    x[1:3] += 1.0
+    x[..., 0] *= x[..., 1]
+    return x
+
+
+def a_function_that_writes(x):
+    def clear(part):
+        part[...] = 0.0
+
+    clear(x[2, 1:])
+    return x
+
+
+def a_single_element(x):
+    total = x[0, 0]  # a number in NumPy, and no view
+    total += 100.0
+    return x + total
+
+
+WRITING = [
+    nested,
+    twice_removed,
+    through_a_view_that_lives_on,
+    rows,
+    new_axes_and_steps,
+    in_place_by_key,
+    a_function_that_writes,
+    a_single_element,
+]
+
+
+@pytest.mark.parametrize("function", WRITING)
+def test_as_numpy(function, backend: Backend):
+    expected = function(X.copy())
+    out = function(gg.asarray(backend.asarray(X)))
+    assert backend.to_numpy(out.array).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("function", WRITING)
+def test_gradients(function):
+    weights = np.cos(X)
+    found = gg.grad(lambda x: gg.sum(weights[: len(function(x * 1.0))] * function(x * 1.0)))(X)
+    step = 1e-6 * np.sin(X)
+    size = len(function(X.copy()))
+    difference = np.sum(weights[:size] * (function(X + step) - function(X - step))) / 2
+    assert np.sum(found * step) == pytest.approx(difference, rel=1e-6)
+    check_grads(function, X, order=2)
+
+
+def test_nothing_outside_changes():
+    array, held = X.copy(), gg.asarray(X.copy())
+    x = gg.asarray(array)
+    kept = held.detach()
+    nested(x)
+    nested(held)
+    assert array.tolist() == X.tolist() and kept.tolist() == X.tolist()
+    assert x.tolist() == held.tolist() == nested(X.copy()).tolist()
+
+
+def test_what_was_recorded_does_not_change():
+    w = gg.tensor(X, requires_grad=True)
+    x = w * 1.0
+    y = x * x
+    nested(x)
+    gg.sum(y).backward()
+    assert w.grad.tolist() == (2 * X).tolist()
+
+
+def test_a_copy_is_no_view():
+    x = gg.asarray(X)
+    for part in (x[[0, 1]], x[x > 3.0], x[gg.asarray([0])], x[0].clone(), x[0] + 0.0):
+        part[...] = -1.0
+    assert x.tolist() == X.tolist()
+
+
+def test_a_view_outlives_what_it_was_taken_from():
+    view = gg.asarray(X)[1:][0]
+    view += 1.0
+    assert view.tolist() == (X[1] + 1.0).tolist()
+
+
+def test_a_view_keeps_nothing_alive():
+    x = gg.tensor(X, requires_grad=True)
+    whole = x * 2.0
+    view = whole[0].detach()
+    row = whole[1]
+    del whole
+    gc.collect()
+    assert row.origin[0][0]() is None and view.tolist() == (2 * X[0]).tolist()
+
+
+def test_what_was_saved_can_be_restored():
+    x = gg.asarray(X)
+    old = x[0]
+    x[0] = 0.0
+    assert x[0].tolist() == [0.0] * 4
+    x[0] = old
+    assert x.tolist() == X.tolist()
+    row = x[1]
+    row += 1.0
+    x[1] = 0.0
+    x[1] = row
+    assert x[1].tolist() == (X[1] + 1.0).tolist()
+
+
+def test_an_update_by_key_is_recorded_once():
+    x = gg.tensor(X, requires_grad=True)
+    y = x * 1.0
+    y[1:] += 1.0
+    (parent, rule, _), *_ = y.node.edges
+    assert rule.op == "put" and not any(rule.op == "put" for _, rule, _ in parent.edges)
+
+
+def test_a_view_of_a_leaf_is_refused_and_changes_nothing():
+    w = gg.tensor(X, requires_grad=True)
+    row = w[0]
+    with pytest.raises(gg.InplaceError, match=r"\+= of a view: this tensor is a leaf that requires a gradient"):
+        row += 1.0
+    with pytest.raises(gg.InplaceError, match=r"value of a view: this tensor is a leaf"):
+        w[0][1] = 1.0
+    assert row.tolist() == X[0].tolist() and w.tolist() == X.tolist()
+    with gg.no_grad():
+        w[0][1] = 50.0
+        row += 1.0
+    assert w.is_leaf and w[0].tolist() == [2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_view_that_becomes_recorded_makes_its_source_record():
+    x, w = gg.asarray(X), gg.tensor(2.0, requires_grad=True)
+    x[0][1:3] = w
+    gg.sum(x * X).backward()
+    assert w.grad.item() == X[0, 1] + X[0, 2]
+
+
+keys = st.sampled_from([0, 1, -1, slice(None), slice(1, None), slice(None, None, -1), slice(0, 3, 2), None, ..., np.int64(1)])
+
+
+@given(st.lists(keys, min_size=1, max_size=3))
+def test_chains_of_keys(chain):
+    def write(x):
+        view = x
+        for key in chain:
+            if not view.shape:
+                break
+            view = view[key]
+        if view.shape:
+            view *= 2.0
+        return x
+
+    try:
+        expected = write(X.copy())
+    except IndexError:
+        reject()
+    assert write(gg.asarray(X)).tolist() == expected.tolist()
