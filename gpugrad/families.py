@@ -134,6 +134,7 @@ def primitive(
     standard: bool = False,
     elementwise: bool = False,
     casts: bool = False,
+    cancels: bool = False,
     branches: Mapping[str, Callable[..., Any]] | None = None,
     **rules: GradientRule,
 ) -> Callable[[Function], Function]:
@@ -143,11 +144,12 @@ def primitive(
     result and what its parameter names ask for: operands, options, ``out``, ``<operand>_shape``, ``<operand>_device``.
     `casts` says that the result may be of integers although an operand records; then it is a constant.
     `elementwise` and `branches` say how far a mask of live gradients reaches (see ``branches.py``): `branches` gives, for an
-    operand that may not be taken, a function of the gradient that its rule returned and of the residuals that tells where it was.
+    operand that may not be taken, the `branch` of its Rule (see ``tape.py``). `cancels` says that a rule that keeps no data adds
+    up gradients with factors that are not all positive, as a Fourier transform does: there a mask ends.
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, standard, elementwise, casts, branches or {})
+        return _declare(definition, rules, standard, elementwise, casts, branches or {}, cancels=cancels)
 
     return declare
 
@@ -174,6 +176,7 @@ def _declare(
     casts: bool,
     branches: Mapping[str, Callable[..., Any]],
     compiles: bool = False,
+    cancels: bool = False,
 ) -> Function:
     name = definition.__name__.lstrip("_")
     signature = inspect.signature(definition)
@@ -190,7 +193,7 @@ def _declare(
                 function = accelerated(function, f"{name}_d{operand}")
             scope[f"{operand}_rule"] = Rule(
                 name, operand, function, residuals, operands,
-                elementwise=elementwise, linear=data.isdisjoint(residuals), branch=branches.get(operand),
+                elementwise=elementwise, linear=data.isdisjoint(residuals) and not cancels, branch=branches.get(operand),
             )  # fmt: skip
             keeps.append((operand, residuals))
     wrapper = _factory(_form(signature, operands, keeps, casts))(**scope)

@@ -24,7 +24,7 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from gpugrad.arrays.dtypes import is_inexact
@@ -49,14 +49,15 @@ def multi_output(*, x: Callable[..., Any], elementwise: bool = False) -> Callabl
     def declare(definition: Function) -> Function:
         name = definition.__name__.lstrip("_")
         kernels = Kernels(name, definition, standard=False)
-        signature = inspect.signature(definition)
-        defaults = {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
+        parameters = inspect.signature(definition).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         residuals = tuple(inspect.signature(x).parameters)[1:]
 
         @functools.wraps(definition)
         def op(operand: Any, /, **options: Any) -> Any:
             if not options.keys() <= defaults.keys():
-                signature.bind(operand, **options)  # raises TypeError, naming the argument
+                unknown = next(option for option in options if option not in defaults)
+                raise TypeError(f"{name}() got an unexpected keyword argument {unknown!r}")
             array = operand.array if isinstance(operand, Tensor) else operand
             try:
                 out = kernels[type(array)](array, **options)
@@ -90,12 +91,23 @@ def _recorded(
     name: str, parent: Node, rule: Callable[..., Any], residuals: dict[str, Any], out: Any, elementwise: bool
 ) -> list[Tensor]:
     joint = Joint(name, (parent,), _never, len(out), elementwise)
-    joint.pull = _pull(weakref.ref(joint), parent, rule, residuals)
-    return [Tensor(part, joint.output(i, part) if is_inexact(part.dtype) else None) for i, part in enumerate(out)]
+    nodes = [joint.output(i, part) if is_inexact(part.dtype) else None for i, part in enumerate(out)]
+    held = [None if node is None else weakref.ref(node) for node in nodes]
+    joint.pull = _pull(weakref.ref(joint), held, parent, rule, residuals)
+    return [Tensor(part, node) for part, node in zip(out, nodes, strict=True)]
 
 
-def _pull(joint: Callable[[], Joint | None], parent: Node, rule: Callable[..., Any], residuals: dict[str, Any]) -> Pull:
-    """How the gradients of the results become that of x. The node holds this function, which must not hold the node."""
+def _pull(
+    joint: Callable[[], Joint | None],
+    held: Sequence[Callable[[], Node | None] | None],
+    parent: Node,
+    rule: Callable[..., Any],
+    residuals: dict[str, Any],
+) -> Pull:
+    """How the gradients of the results become that of x. The node holds this function, which must not hold the node.
+
+    `held` gives the results' own nodes. One that nothing uses is gone, and the rule's result gets a new one.
+    """
 
     def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
         values = residuals
@@ -107,8 +119,8 @@ def _pull(joint: Callable[[], Joint | None], parent: Node, rule: Callable[..., A
                 values["x"] = Tensor(values["x"], parent)
             if "out" in values:
                 values["out"] = tuple(
-                    Tensor(part, node.output(i, part) if is_inexact(part.dtype) else None)
-                    for i, part in enumerate(values["out"])
+                    Tensor(part, None if own is None else own() or node.output(i, part))
+                    for i, (part, own) in enumerate(zip(values["out"], held, strict=True))
                 )
         return [(parent, rule(tuple(gradients), **values))]
 

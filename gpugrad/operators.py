@@ -97,6 +97,7 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
 
     def operator(self: Any, other: Any, /) -> Tensor:
         _refuse_leaf(self, symbol)
+        _refresh(self)
         try:
             out = op(self, other)
         except UnsupportedOperandError:
@@ -124,8 +125,18 @@ def _assign(x: Tensor, out: Tensor, what: str) -> Tensor:
             _refuse_leaf(source, f"{what} of a view")
         for source, values in sources:
             _rebind(source, values)
+        aliasing.synchronized(x)
     aliasing.note(x)
     return _rebind(x, out)
+
+
+def _refresh(x: Tensor) -> None:
+    """Bring a view up to date that is indexed or about to be written into; one that was made a leaf is on its own."""
+    if x.origin is not None and type(x.node) is not Leaf:
+        current = aliasing.current(x)
+        if current is not None:
+            _rebind(x, current)
+            aliasing.synchronized(x)
 
 
 def _refuse_leaf(x: Tensor, what: str) -> None:
@@ -448,8 +459,12 @@ class Operators:
         return self._rows()
 
     def _rows(self) -> Iterator[Tensor]:
+        array = self.array
         for i, row in enumerate(shape.unstack(cast("Tensor", self))):
-            aliasing.remember(row, cast("Tensor", self), i)
+            if self.array is not array:  # the loop has written into it
+                row = self[i]
+            else:
+                aliasing.remember(row, cast("Tensor", self), i)
             yield row
 
     def __contains__(self, value: Any) -> bool:
@@ -587,9 +602,12 @@ class Operators:
     # Indexing --------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Tensor:
+        me = cast("Tensor", self)
+        if me.origin is not None:
+            _refresh(me)  # ``row[0] += 1`` reads before it writes
         key = indexing.raw_key(key)
-        out = cast("Tensor", indexing.getitem(self, key))
-        aliasing.remember(out, cast("Tensor", self), key)
+        out = cast("Tensor", indexing.getitem(me, key))
+        aliasing.remember(out, me, key)
         return out
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -602,6 +620,7 @@ class Operators:
         dtypes.refuse_complex("put", source, self.array.dtype)
         records = is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None))
         if records or me.origin is not None:
+            _refresh(me)
             _assign(me, indexing.put(me, source, key), "x[...] = value")
             return
         if _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):

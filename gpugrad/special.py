@@ -14,6 +14,8 @@ from gpugrad.ops.shape import moveaxis as _moveaxis
 from gpugrad.ops.shape import reshape as _reshape
 from gpugrad.ops.special.airy import airy, modstruve, struve
 from gpugrad.ops.special.bessel import (
+    h1vp,
+    h2vp,
     hankel1,
     hankel1e,
     hankel2,
@@ -24,11 +26,13 @@ from gpugrad.ops.special.bessel import (
     i1e,
     iv,
     ive,
+    ivp,
     j0,
     j1,
     jn,
     jv,
     jve,
+    jvp,
     k0,
     k0e,
     k1,
@@ -36,11 +40,13 @@ from gpugrad.ops.special.bessel import (
     kn,
     kv,
     kve,
+    kvp,
     y0,
     y1,
     yn,
     yv,
     yve,
+    yvp,
 )  # fmt: skip
 from gpugrad.ops.special.beta import beta, betainc, betaincc, betainccinv, betaincinv, betaln, binom, poch
 from gpugrad.ops.special.distributions import (
@@ -96,7 +102,6 @@ from gpugrad.ops.special.error import (
     owens_t,
     wofz,
 )  # fmt: skip
-from gpugrad.ops.special.family import inexact as _inexact
 from gpugrad.ops.special.gamma import (
     digamma,
     gamma,
@@ -127,6 +132,7 @@ from gpugrad.ops.special.orthogonal import (
     eval_laguerre,
     eval_legendre,
 )  # fmt: skip
+from gpugrad.ops.special.reductions import inexact_array as _inexact_array
 from gpugrad.ops.special.reductions import logsumexp
 from gpugrad.ops.special.spherical import spherical_in, spherical_jn, spherical_kn, spherical_yn
 from gpugrad.ops.special.transforms import boxcox, boxcox1p, huber, inv_boxcox, inv_boxcox1p, pseudo_huber
@@ -139,14 +145,14 @@ __all__ = [
     "erfinv", "eval_chebyt", "eval_chebyu", "eval_gegenbauer", "eval_genlaguerre", "eval_hermite", "eval_hermitenorm",
     "eval_jacobi", "eval_laguerre", "eval_legendre", "exp1", "exp2", "exp10", "expi", "expit", "expm1", "expn", "exprel",
     "fdtr", "fdtrc", "fdtri", "fresnel", "gamma", "gammainc", "gammaincc", "gammainccinv", "gammaincinv", "gammaln",
-    "gammasgn", "gdtr", "gdtrc", "gdtrix", "hankel1", "hankel1e", "hankel2", "hankel2e", "huber", "hyp0f1", "hyp1f1",
-    "hyp2f1", "hyperu", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "iv", "ive", "j0", "j1", "jn", "jv", "jve",
-    "k0", "k0e", "k1", "k1e", "kl_div", "kn", "kv", "kve", "lambertw", "log1p", "log_expit", "log_ndtr", "log_softmax",
+    "gammasgn", "gdtr", "gdtrc", "gdtrix", "h1vp", "h2vp", "hankel1", "hankel1e", "hankel2", "hankel2e", "huber", "hyp0f1", "hyp1f1",
+    "hyp2f1", "hyperu", "i0", "i0e", "i1", "i1e", "inv_boxcox", "inv_boxcox1p", "iv", "ive", "ivp", "j0", "j1", "jn", "jv", "jve", "jvp",
+    "k0", "k0e", "k1", "k1e", "kl_div", "kn", "kv", "kve", "kvp", "lambertw", "log1p", "log_expit", "log_ndtr", "log_softmax",
     "log_wright_bessel", "loggamma", "logit", "logsumexp", "modstruve", "multigammaln", "nbdtr", "nbdtrc", "nbdtri", "ndtr",
     "ndtri", "ndtri_exp", "owens_t", "pdtr", "pdtrc", "pdtri", "poch", "polygamma", "powm1", "pseudo_huber", "psi",
     "radian", "rel_entr", "rgamma", "shichi", "sici", "sinc", "sindg", "softmax", "softplus", "spence", "spherical_in",
     "spherical_jn", "spherical_kn", "spherical_yn", "stdtr", "stdtrit", "struve", "tandg", "wofz", "wright_bessel",
-    "wrightomega", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "yve", "zeta", "zetac",
+    "wrightomega", "xlog1py", "xlogy", "y0", "y1", "yn", "yv", "yve", "yvp", "zeta", "zetac",
 ]  # fmt: skip
 
 
@@ -175,7 +181,7 @@ def log_softmax(x: Any, axis: _Axes = None) -> Any:
 
 def _over(function: Any, x: Any, axis: _Axes) -> Any:
     """`function` of one axis, of several taken as one."""
-    x = _inexact(x)
+    x = _inexact_array(x)
     if isinstance(axis, int) and x.ndim:
         return function(x, axis)
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)

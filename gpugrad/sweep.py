@@ -206,7 +206,7 @@ class _Sweep:
                 self.nodes[source.number] = source
                 heappush(self.heap, -source.number)
             arrived, masks = self.gradients[source.number], self.live_results.setdefault(source.number, {})
-            before = arrived[node.index]  # a result may have several nodes: rules that use it give it one more
+            before = arrived[node.index]  # a result may have several nodes: rules give one to a result whose own is gone
             mask = live if before is None else joined(masks.pop(node.index, None), live)
             arrived[node.index] = g if before is None else add(before, g)
             if mask is not None:

@@ -42,7 +42,7 @@ class Tensor(_Methods):
 
     array: Any
     node: Node | None
-    origin: tuple[tuple[Any, Any], ...] | None
+    origin: tuple[tuple[Any, Any, Any], ...] | None
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         self.array = array

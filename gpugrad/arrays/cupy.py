@@ -166,12 +166,12 @@ def _put(x: Any, value: Any, /, key: Any) -> Any:
 def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
     if not unique and values.dtype.kind not in "biu":
         refuse_nondeterministic("scatter_add")
-    if not unique and values.dtype.kind == "c":  # atomics exist for real numbers only
-        real = _scatter_add(values.real, key, shape, unique)
-        return real + 1j * _scatter_add(values.imag, key, shape, unique)
     out = cupy.zeros(shape, values.dtype)
     if unique:
         out[key] = values
+    elif values.dtype.kind == "c":  # atomics exist for real numbers only
+        out.real = _scatter_add(values.real, key, shape, unique)
+        out.imag = _scatter_add(values.imag, key, shape, unique)
     else:
         cupyx.scatter_add(out, key, values)
     return out

@@ -60,6 +60,11 @@ def _copy(x: Any, /) -> Any:
     return x.copy()
 
 
+@_spells("view")
+def _view(x: Any, /, dtype: Any) -> Any:
+    return (x if x.flags.c_contiguous else x.copy("C")).view(dtype)
+
+
 @_spells("getitem")
 def _getitem(x: Any, /, key: Any) -> Any:
     return x[key]

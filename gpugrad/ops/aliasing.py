@@ -3,13 +3,14 @@
 Arrays are never changed in place where somebody else may hold them, so a view is no memory that is shared. Instead a Tensor that was
 taken by slices remembers from which Tensors, and by which keys; when it is given other values, these are put into them, and
 the gradient passes. Only what is still alive is updated, and only what the view was taken from: other views of it, taken
-before, keep the values that they had.
+before, keep the values that they had until they are indexed or written into. Then they are brought up to date first, so that no write
+undoes another.
 """
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import numpy
 
@@ -27,12 +28,33 @@ def _is_view(key: Any) -> bool:
 def remember(view: Tensor, source: Tensor, key: Any) -> None:
     """Note that `view` is ``source[key]``, unless that is a copy in NumPy too: a single element, or chosen by arrays."""
     if view.array.shape and _is_view(key):
-        view.origin = (*(source.origin or ()), (weakref.ref(source), key))
+        view.origin = (*(source.origin or ()), (weakref.ref(source), key, source.array))
+
+
+def current(view: Tensor) -> Tensor | None:
+    """`view` taken anew, if what it was taken from has changed since; else None."""
+    path = iter(view.origin or ())
+    for reference, key, array in path:
+        source = reference()
+        if source is not None:
+            if source.array is array:
+                return None
+            out = getitem(source, key)
+            for _, inner, _ in path:
+                out = getitem(out, inner)
+            return cast(Tensor, out)
+    return None
+
+
+def synchronized(view: Tensor) -> None:
+    """Note that `view` has the values of what it was taken from."""
+    sources = ((reference(), reference, key, array) for reference, key, array in view.origin or ())
+    view.origin = tuple((ref, key, array if source is None else source.array) for source, ref, key, array in sources)
 
 
 def written(view: Tensor, values: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The Tensors that `view` was taken from and that are still alive, each with its new values, once `view` has `values`."""
-    sources = [(reference(), key) for reference, key in view.origin or ()]
+    sources = [(reference(), key) for reference, key, _ in view.origin or ()]
     while sources and sources[0][0] is None:
         del sources[0]
     if not sources:
@@ -64,5 +86,5 @@ def is_written(value: Any, target: Tensor, key: Any) -> bool:
     view = None if latest is None else latest()
     if view is None or value is not view or view.origin is None or not _is_view(key):
         return False
-    reference, taken = view.origin[-1]
+    reference, taken, _ = view.origin[-1]
     return reference() is target and bool(taken == key)

@@ -52,14 +52,17 @@ def matmul(x: Any, y: Any, /) -> Any:
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The dot product of vectors along `axis`: sum(conj(x1) * x2); the other axes broadcast.
 
-    Raises ShapeError if the sizes along `axis` differ.
+    Raises ShapeError if the sizes along `axis` differ or the others do not broadcast, AxisError if `axis` is out of range.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.vecdot.html
     """
-    n, m = x1.shape[axis], x2.shape[axis]
+    shape1, shape2 = tuple(x1.shape), tuple(x2.shape)
+    first, second = (normalize_axis(axis, len(shape), "vecdot") for shape in (shape1, shape2))
+    n, m = shape1[first], shape2[second]
     if n != m:
-        raise ShapeError(
-            f"vecdot: got shapes {tuple(x1.shape)} and {tuple(x2.shape)}: the sizes along axis {axis}, {n} and {m}, must be equal"
-        )
+        raise ShapeError(f"vecdot: got shapes {shape1} and {shape2}: the sizes along axis {axis}, {n} and {m}, must be equal")
+    others1, others2 = shape1[:first] + shape1[first + 1 :], shape2[:second] + shape2[second + 1 :]
+    if any(1 != a != b != 1 for a, b in zip(reversed(others1), reversed(others2), strict=False)):
+        raise ShapeError(f"vecdot: got shapes {shape1} and {shape2}: the other axes, {others1} and {others2}, do not broadcast")
     left, right = moveaxis(conj(x1), axis, -1), moveaxis(x2, axis, -1)
     return matmul(expand_dims(left, -2), expand_dims(right, -1))[..., 0, 0]
 

@@ -29,13 +29,20 @@ def _is_complex(x: Any) -> bool:
     return numpy_dtype(x.dtype).kind == "c"
 
 
+def _both(live: Any, taken: Any) -> Any:
+    return taken if live is None else logical_and(live, taken)
+
+
 @primitive(
     standard=True,
     elementwise=True,
     condition=None,
     x=lambda g, condition: where(condition, g, 0),
     y=lambda g, condition: where(condition, 0, g),
-    branches={"x": lambda g, condition: condition, "y": lambda g, condition: logical_not(condition)},
+    branches={
+        "x": lambda live, g, condition: _both(live, condition),
+        "y": lambda live, g, condition: _both(live, logical_not(condition)),
+    },
 )
 def _where(condition: Any, x: Any, y: Any, /) -> Any:
     return array_namespace(condition).where(condition, x, y)

@@ -45,12 +45,12 @@ def _transform(name: str, x: Any, axes: tuple[int, ...], norm: str) -> Any:
     return getattr(functions, f"{name}n")(x, axes=axes, norm=norm)
 
 
-@primitive(x=lambda g, axes, norm: _fftn(g, axes, norm))
+@primitive(cancels=True, x=lambda g, axes, norm: _fftn(g, axes, norm))
 def _fftn(x: Any, /, axes: tuple[int, ...], norm: str) -> Any:
     return _transform("fft", x, axes, norm)
 
 
-@primitive(x=lambda g, axes, norm: _ifftn(g, axes, norm))
+@primitive(cancels=True, x=lambda g, axes, norm: _ifftn(g, axes, norm))
 def _ifftn(x: Any, /, axes: tuple[int, ...], norm: str) -> Any:
     return _transform("ifft", x, axes, norm)
 
@@ -60,7 +60,7 @@ def _rfftn_rule(g: Any, axes: tuple[int, ...], norm: str, x_shape: tuple[int, ..
     return _irfftn(_weighted(conj(g), axes[-1], n, 0.5), n, axes, _OTHER[norm])
 
 
-@primitive(x=_rfftn_rule)
+@primitive(cancels=True, x=_rfftn_rule)
 def _rfftn(x: Any, /, axes: tuple[int, ...], norm: str) -> Any:
     return _transform("rfft", x, axes, norm)
 
@@ -69,7 +69,7 @@ def _irfft_rule(g: Any, n: int, axis: int, norm: str) -> Any:
     return _weighted(conj(_rfftn(g, (axis,), _OTHER[norm])), axis, n, 2.0)
 
 
-@primitive(x=_irfft_rule)
+@primitive(cancels=True, x=_irfft_rule)
 def _irfft(x: Any, /, n: int, axis: int, norm: str) -> Any:
     return array_namespace(x).fft.irfft(x, n=n, axis=axis, norm=norm)
 
@@ -111,10 +111,18 @@ def _shape(name: str, x: Any) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-def _axes(name: str, axes: Sequence[int], ndim: int) -> tuple[int, ...]:
-    found = tuple(normalize_axis(_integer(name, "an axis", axis), ndim, name) for axis in axes)
+def _several(name: str, what: str, values: Any) -> tuple[Any, ...]:
+    try:
+        return as_shape(values)
+    except TypeError:
+        raise DTypeError(f"{name}: {what} are {values!r}, expected integers") from None
+
+
+def _axes(name: str, axes: int | Sequence[int], ndim: int) -> tuple[int, ...]:
+    given = _several(name, "axes", axes)
+    found = tuple(normalize_axis(axis, ndim, name) for axis in given)
     if len(set(found)) < len(found):
-        raise ShapeError(f"{name}: axes are {tuple(axes)} for an array of {ndim} dimensions, expected each of them once")
+        raise ShapeError(f"{name}: axes are {given} for an array of {ndim} dimensions, expected each of them once")
     return found
 
 
@@ -129,10 +137,11 @@ def _plan(name: str, x: Any, s: Sequence[int | None] | None, axes: Sequence[int]
         raise DTypeError(f"{name}: got {dtype} {shape}, expected {expected}")
     if norm not in tuple(_OTHER):
         raise ValueError(f"{name}: norm is {norm!r}, expected 'backward', 'ortho' or 'forward'")
+    s = None if s is None else _several(name, "sizes", s)
     if axes is None:
         axes = range(len(shape)) if s is None else range(-len(s), 0)
     axes = _axes(name, axes, len(shape))
-    s = (None,) * len(axes) if s is None else tuple(s)
+    s = (None,) * len(axes) if s is None else s
     if len(s) != len(axes):
         raise ShapeError(f"{name}: s is {s} for axes {axes}, expected as many sizes as axes")
     if not axes and time != "complex":
@@ -305,7 +314,7 @@ def _frequencies(
         raise ShapeError(f"{name}: n is {n}, expected 1 or more")
     try:
         frequency = 1.0 / (n * float(d))
-    except (TypeError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError):
         raise ValueError(f"{name}: d is {d!r}, expected the distance between two samples, a number that is not 0") from None
     target = default_dtype("f") if dtype is None else numpy_dtype(dtype)
     if target.kind != "f":
@@ -337,7 +346,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, devic
 
 def _shift(name: str, x: A, axes: int | Sequence[int] | None, shift: Callable[[int], int]) -> A:
     shape = _shape(name, x)
-    found = _axes(name, range(len(shape)) if axes is None else as_shape(axes), len(shape))
+    found = _axes(name, range(len(shape)) if axes is None else axes, len(shape))
     return roll(x, tuple(shift(shape[axis]) for axis in found) or 0, axis=found or None)
 
 

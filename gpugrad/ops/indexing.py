@@ -89,9 +89,9 @@ def _put_value_rule(g: Any, key: Any) -> Any:
     return where(getitem(stored, key) == numbers, taken, 0)
 
 
-def _kept(g: Any, key: Any) -> Any:
-    """Where put keeps the elements of x, whose gradient is g."""
-    return put(raw_full(g, tuple(g.shape), True, bool_), False, key)
+def _kept(live: Any, g: Any, key: Any) -> Any:
+    """Where put keeps the elements of x, whose gradient is g, of those that are live."""
+    return put(raw_full(g, tuple(g.shape), True, bool_) if live is None else live, False, key)
 
 
 @primitive(casts=True, x=_put_rule, value=_put_value_rule, branches={"x": _kept})

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import examine
-from gpugrad.errors import AxisError, ShapeError
+from gpugrad.errors import AxisError, DTypeError, ShapeError
 from gpugrad.families import REGISTRY, A, composite, primitive
 from gpugrad.modes import flags
 from gpugrad.ops.creation import raw_full, zeros_like
@@ -22,7 +22,11 @@ Axes = int | tuple[int, ...] | None
 
 
 def normalize_axis(axis: int, ndim: int, name: str) -> int:
-    """A non-negative axis. Raises AxisError if it is out of range."""
+    """A non-negative axis. Raises AxisError if it is out of range, DTypeError if it is no integer."""
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise DTypeError(f"{name}: axis is {axis!r}, expected an integer") from None
     if not -ndim <= axis < ndim:
         raise AxisError(f"{name}: axis {axis} is out of range for an array of {ndim} dimensions")
     return axis % ndim

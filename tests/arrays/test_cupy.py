@@ -231,6 +231,13 @@ def test_scatter_add_adds_repeated_indices(key, dtype):
     assert_close(z.grad, expected)
 
 
+def test_infinity_stays_in_its_part_of_a_complex_sum():
+    weights = gg.asarray(cupy.asarray(np.array([complex(1, np.inf), 2 - 1j])))
+    z = leaf(np.array([1j, 2.0]), dtype=np.complex128)
+    gg.backward(z[cupy.asarray([0, 0])], weights)
+    assert z.grad.tolist() == [complex(3, np.inf), 0j]
+
+
 def test_custom_rules_see_cupy_arrays():
     seen = []
 

@@ -268,6 +268,17 @@ def test_scikit_learn(name: str) -> None:
         checked(TRANSFORMS[name], SAMPLES)
 
 
+@pytest.mark.parametrize("start", ["random", "random_from_data"])
+def test_mixtures_are_those_of_numpy(start: str) -> None:
+    """Scikit-learn adds reg_covar by writing into views."""
+    sklearn = library("sklearn")
+    make = lambda: _made("mixture.GaussianMixture", n_components=2, init_params=start, reg_covar=0.1, random_state=0)
+    expected = make().fit(SAMPLES).covariances_
+    with sklearn.config_context(array_api_dispatch=True):
+        found = make().fit(gg.asarray(SAMPLES)).covariances_
+    numpy.testing.assert_allclose(numpy.asarray(found), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_of_scikit_learn(name: str) -> None:
     sklearn = library("sklearn")

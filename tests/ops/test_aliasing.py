@@ -59,6 +59,34 @@ def a_function_that_writes(x):
     return x
 
 
+def rows_that_change_the_next(x):
+    for i, row in enumerate(x):
+        row *= 2.0
+        if i + 1 < len(x):
+            x[i + 1] += row
+    return x
+
+
+def views_that_overlap(x):
+    upper, lower = x[:-1], x[1:]
+    upper += 1.0
+    lower *= upper[0] + 1.0
+    lower[0] -= 3.0
+    upper[:, 1:] *= 2.0
+    return x
+
+
+def a_view_of_what_has_changed(x):
+    row, same, corner = x[0], x[0], x[:2][:, 1:]
+    x += 1.0
+    row[1] = 100.0
+    x -= 0.5
+    row[0] *= 3.0
+    same *= 2.0
+    corner -= 5.0
+    return x
+
+
 def a_single_element(x):
     total = x[0, 0]  # a number in NumPy, and no view
     total += 100.0
@@ -73,6 +101,9 @@ WRITING = [
     new_axes_and_steps,
     in_place_by_key,
     a_function_that_writes,
+    rows_that_change_the_next,
+    views_that_overlap,
+    a_view_of_what_has_changed,
     a_single_element,
 ]
 
@@ -170,7 +201,15 @@ def test_a_view_of_a_leaf_is_refused_and_changes_nothing():
     with gg.no_grad():
         w[0][1] = 50.0
         row += 1.0
-    assert w.is_leaf and w[0].tolist() == [2.0, 3.0, 4.0, 5.0]
+    assert w.is_leaf and w[0].tolist() == [2.0, 51.0, 4.0, 5.0]
+
+
+def test_a_view_that_was_made_a_leaf_stays_one():
+    x = gg.asarray(X)
+    w = x[0].requires_grad_()
+    x += 1.0
+    gg.sum(w[1:] * 2.0).backward()
+    assert w.is_leaf and w.grad.tolist() == [0.0, 2.0, 2.0, 2.0] and w.tolist() == X[0].tolist()
 
 
 def test_a_view_that_becomes_recorded_makes_its_source_record():

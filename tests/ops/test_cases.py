@@ -70,6 +70,21 @@ def test_gradients_of_backends_and_of_both_sweeps_agree(example: Example, backen
         assert_same([g.array for g in found], expected, backend, 1e-10)
 
 
+class Masked(Example):
+    """An example behind a branch that is always taken, so that a mask of live gradients travels through its rules."""
+
+    def run(self, *arguments: Any) -> Any:
+        out = super().run(*map_leaves(lambda x: x * gg.ones_like(x) if records(x) else x, arguments))
+        return map_leaves(lambda x: gg.where(gg.full(x.shape, True), x, 0) if records(x) else x, out)
+
+
+@of([e for e in DIFFERENTIABLE if e.case.order])
+def test_a_mask_that_is_live_everywhere_changes_no_gradient(example: Example) -> None:
+    expected = [g.array for g in gradients(example, NUMPY)]
+    found = gradients(Masked(example.case, example.number, example.complex), NUMPY, create_graph=True)
+    assert_same([g.array for g in found], expected, NUMPY, 1e-10)
+
+
 @of(DIFFERENTIABLE)
 def test_float32_stays_float32(example: Example, backend: Backend) -> None:
     """The dtypes are compared with those of the arguments in `gradients`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: gg.vecdot(gg.ones(2), gg.ones(3)),
         r"vecdot: got shapes \(2,\) and \(3,\): the sizes along axis -1, 2 and 3, must be equal",
     ),
+    "vecdot axis": (
+        lambda: gg.vecdot(gg.ones(3), gg.ones((2, 3)), axis=-2),
+        "vecdot: axis -2 is out of range for an array of 1 dimensions",
+    ),
+    "vecdot of scalars": (lambda: gg.vecdot(gg.ones(()), gg.ones(2)), "vecdot: axis -1 is out of range for an array of 0"),
+    "vecdot of stacks": (
+        lambda: gg.vecdot(gg.ones((2, 3)), gg.ones((4, 3))),
+        r"vecdot: got shapes \(2, 3\) and \(4, 3\): the other axes, \(2,\) and \(4,\), do not broadcast",
+    ),
     "tensordot": (
         lambda: gg.tensordot(gg.ones((2, 3)), gg.ones((2, 3)), axes=1),
         r"tensordot: shapes \(2, 3\) and \(2, 3\) with axes \(1,\) and \(0,\): the paired sizes \[3\] and \[2\] must be equal",
@@ -54,6 +64,17 @@ def test_shapes_that_do_not_fit_are_named(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(gg.ShapeError, match=message):
         function()
+
+
+@pytest.mark.parametrize("axis", [1.5, "x", (0,), None])
+def test_an_axis_that_is_no_integer_is_named(axis: Any) -> None:
+    for name, function in (
+        ("vecdot", lambda: gg.vecdot(gg.ones((2, 2)), gg.ones((2, 2)), axis=axis)),
+        ("unstack", lambda: gg.unstack(gg.ones((2, 2)), axis=axis)),
+        ("diff", lambda: gg.diff(gg.ones((2, 2)), axis=axis)),
+    ):
+        with pytest.raises(gg.DTypeError, match=re.escape(f"{name}: axis is {axis!r}, expected an integer")):
+            function()
 
 
 def test_inner_sizes_are_named_on_every_backend(backend: Backend) -> None:

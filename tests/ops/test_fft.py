@@ -163,6 +163,12 @@ REFUSED = [
     ("rfftn", (X + 1j,), {}, gg.DTypeError, r"rfftn: got complex128 \(2, 3\), expected real floating-point"),
     ("fft", ([1.0, 2.0],), {}, gg.DTypeError, r"fft: got \[1.0, 2.0\], expected a Tensor or an array"),
     ("fftn", (X,), {"axes": (0, -2)}, gg.ShapeError, r"fftn: axes are \(0, -2\) .*, expected each of them once"),
+    ("fft", (X,), {"axis": (0, 1)}, gg.DTypeError, r"fft: axis is \(0, 1\), expected an integer"),
+    ("fftn", (X,), {"axes": 1.5}, gg.DTypeError, "fftn: axes are 1.5, expected integers"),
+    ("rfftn", (X,), {"s": 1.5}, gg.DTypeError, "rfftn: sizes are 1.5, expected integers"),
+    ("ifftn", (X,), {"s": (2, 1.5)}, gg.DTypeError, "ifftn: the size of an axis is 1.5, expected an integer"),
+    ("ifftshift", (X,), {"axes": 1.5}, gg.DTypeError, "ifftshift: axes are 1.5, expected integers"),
+    ("fftfreq", (4,), {"d": "a second"}, ValueError, "fftfreq: d is 'a second', expected the distance between two samples"),
     ("fftn", (X,), {"s": (1, 2), "axes": (0,)}, gg.ShapeError, r"fftn: s is \(1, 2\) for axes \(0,\), expected as many"),
     ("ifftn", (X,), {"s": (1, 2, 3)}, gg.ShapeError, "ifftn: axis -3 is out of range"),
     (

@@ -2,8 +2,11 @@
 
 import numpy
 import pytest
+from backends import STRICT, Backend
 
 import gpugrad as gg
+from gpugrad.ops.views import view
+from gpugrad.testing import assert_close
 
 
 def test_the_gradient_of_a_complex_tensor_passes_through_its_real_numbers() -> None:
@@ -12,6 +15,19 @@ def test_the_gradient_of_a_complex_tensor_passes_through_its_real_numbers() -> N
     assert reals.tolist() == [1.0, 2.0, 3.0, -1.0] and reals.view(gg.complex128).tolist() == z.tolist()
     gg.sum(reals * gg.asarray([1.0, 10.0, 100.0, 1000.0], dtype=gg.float64)).backward()
     assert z.grad.tolist() == [1 + 10j, 100 + 1000j]
+
+
+def test_nan_and_infinity_stay_in_their_part(backend: Backend) -> None:
+    x = numpy.asarray([1.0, numpy.inf, -0.0, numpy.nan])
+    if backend is not STRICT:  # which has no way to put parts together but to add them
+        assert_close(backend.to_numpy(view(backend.asarray(x), gg.complex128)), x.view("complex128"))
+    z = x.view("complex128")
+    assert_close(backend.to_numpy(view(backend.asarray(z), gg.float64)), x)
+
+
+def test_what_is_not_contiguous() -> None:
+    x = numpy.arange(12.0).reshape(2, 6)[:, ::-1]
+    assert_close(gg.asarray(x).view(gg.complex128).array, x.copy().view("complex128"))
 
 
 def test_with_its_own_dtype_a_tensor_is_itself() -> None:

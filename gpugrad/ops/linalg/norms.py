@@ -95,7 +95,8 @@ def matrix_norm(x: A, /, *, keepdims: bool = False, ord: MatrixOrder = "fro") ->
     "fro" (and None): Frobenius, sqrt(sum(abs(x) ** 2)). "nuc": the sum of the singular values. 2 and -2: the largest and the
     smallest of them. 1 and -1: the largest and the smallest sum of abs(x) over a column; inf and -inf: over a row. Ties share
     the gradient equally; where the Frobenius norm is 0 the gradient is 0.
-    Raises ShapeError for fewer than two dimensions, DTypeError for integers, ValueError for another `ord`.
+    Raises ShapeError for fewer than two dimensions, DTypeError for integers, and for float16 where singular values are asked
+    for, ValueError for another `ord`.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.matrix_norm.html
     """
     checks.inexact("matrix_norm", x)
@@ -104,6 +105,7 @@ def matrix_norm(x: A, /, *, keepdims: bool = False, ord: MatrixOrder = "fro") ->
     if ord in ("fro", None):
         out = vector_norm(x, axis=(-2, -1))
     elif ord in ("nuc", 2, -2):
+        checks.floating("matrix_norm", x)
         values = svdvals(x)
         out = sum(values, axis=-1) if ord == "nuc" else _extremum(values, ord == 2)
     elif ord in (1, -1, math.inf, -math.inf):

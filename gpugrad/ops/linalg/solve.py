@@ -41,16 +41,16 @@ def inv(x: A, /) -> A:
     return out
 
 
-def check_system(name: str, x1: Any, x2: Any) -> None:
-    """Raise ShapeError unless x2 is a vector or a stack of matrices with as many rows as the matrices x1 have."""
+def check_system(name: str, x1: Any, x2: Any, left: bool = True) -> None:
+    """Raise ShapeError unless x2 is a vector or a stack of matrices with as many rows, or columns if not `left`, as x1 has rows."""
     checks.matrices(name, x1)
     checks.floating(name, x1, x2)
     shape1, shape2 = tuple(x1.shape), tuple(x2.shape)
-    if not shape2 or shape2[-2:][0] != shape1[-2]:
-        rows = shape1[-2]
+    rows = shape1[-2]
+    if not shape2 or shape2[-2:][0 if left else -1] != rows:
         raise ShapeError(
-            f"{name}: got {describe(raw(x1))} and {describe(raw(x2))}, expected of the second ({rows},) or (..., {rows}, K): "
-            "it is a vector only if it is 1-d"
+            f"{name}: got {describe(raw(x1))} and {describe(raw(x2))}, expected of the second ({rows},) or "
+            f"(..., {f'{rows}, K' if left else f'K, {rows}'}): it is a vector only if it is 1-d"
         )
     try:
         broadcast_shapes(shape1[:-2], shape2[:-2])
@@ -167,11 +167,10 @@ def solve_triangular(x1: A, x2: A, /, *, upper: bool, left: bool = True, unitria
     float64 or complex.
     """
     checks.square("solve_triangular", x1)
-    checks.floating("solve_triangular", x1, x2)
+    check_system("solve_triangular", x1, x2, left)
     if not left:
         x1, upper = matrix_transpose(x1), not upper
         if len(x2.shape) > 1:  # type: ignore[attr-defined]
             x2 = matrix_transpose(x2)
-    check_system("solve_triangular", x1, x2)
     out: A = _solve_triangular(x1, x2, upper=upper, unitriangular=unitriangular)
     return out if left or len(x2.shape) == 1 else matrix_transpose(out)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from gpugrad.errors import GraphError
 from gpugrad.families import primitive
 from gpugrad.modes import RECORD, flags
 from gpugrad.ops.elementwise import not_equal
+from gpugrad.ops.linalg.matrices import eye_like
 from gpugrad.ops.reduction import any as any_of
 from gpugrad.ops.shape import expand_dims, tril, triu
 from gpugrad.tape import Tensor, raw
@@ -23,11 +24,6 @@ def is_recorded(x: Any) -> bool:
 def gaps(w: Any) -> Any:
     """The differences of the elements of vectors: ``out[..., i, j] = w[..., j] - w[..., i]``."""
     return expand_dims(w, -2) - expand_dims(w, -1)
-
-
-def off_diagonal(x: Any) -> Any:
-    """Square matrices with zeros on their diagonals."""
-    return tril(x, k=-1) + triu(x, k=1)
 
 
 def _quotient_y(g: Any, y: Any, out: Any) -> Any:
@@ -44,6 +40,11 @@ def quotient(x: Any, y: Any, /) -> Any:
     xp = array_namespace(x, y)
     absent = x == 0
     return xp.where(absent, x, x / xp.where(absent, 1, y))
+
+
+def off_diagonal_quotient(x: Any, y: Any) -> Any:
+    """:func:`quotient` of square matrices off their diagonals, and 0 on them, where no derivative divides by y either."""
+    return quotient(tril(x, k=-1) + triu(x, k=1), y + eye_like(y, y.shape[-1]))
 
 
 def determined(g: Any, count: int, op: str, result: str) -> Any:

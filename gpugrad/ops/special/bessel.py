@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsIndex
 
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.ops.elementwise import abs, astype_like, exp, imag, real, sign, sqrt, where
@@ -178,3 +178,36 @@ hankel2 = _any_order("hankel2", _H2, 0.5, -0.5)
 hankel2e = _any_order("hankel2e", "hankel2(v, z) exp(1j z)", 0.5, -0.5, lambda g, z, out: g * out * 1j)
 yn = _any_order("yn", "The Bessel function of the second kind of whole order n", 0.5, -0.5, whole=True)
 kn = _any_order("kn", "The modified Bessel function of the second kind of whole order n", -0.5, -0.5, whole=True)
+
+
+# Their derivatives ----------------------------------------------------------------------------------------------------
+
+
+def _derivatives(name: str, of: Callable[..., Any], below: float, above: float) -> Callable[..., Any]:
+    """The n-th derivative in z of a function f with the derivative below * f(v - 1, z) + above * f(v + 1, z)."""
+
+    def derivative(v: Any, z: Any, n: SupportsIndex = 1) -> Any:
+        if not isinstance(n, SupportsIndex) or n.__index__() < 0:
+            raise ValueError(f"{name}: n is {n!r}, expected a whole number, 0 or more")
+        n = n.__index__()
+        terms = [of(v - n + 2 * k, z) * (math.comb(n, k) * below ** (n - k) * above**k) for k in range(n + 1)]
+        return sum(terms[1:], terms[0])
+
+    derivative.__name__ = derivative.__qualname__ = name
+    derivative.__module__ = "gpugrad.special"
+    derivative.__doc__ = (
+        f"The n-th derivative of {of.__name__}(v, z) with respect to z, elementwise; n is a whole number of Python.\n\n"
+        "Shapes: v and z broadcast. Dtypes: real and complex floating; integers are taken as float64; the order v is real.\n"
+        "Differentiable, but not in v, for which a backward pass raises GraphError.\n\n"
+        "Raises ValueError for another n, DTypeError for a dtype that it does not take, ShapeError if the shapes do not broadcast.\n"
+        f"Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.{name}.html"
+    )
+    return derivative
+
+
+jvp = _derivatives("jvp", jv, 0.5, -0.5)
+yvp = _derivatives("yvp", yv, 0.5, -0.5)
+ivp = _derivatives("ivp", iv, 0.5, 0.5)
+kvp = _derivatives("kvp", kv, -0.5, -0.5)
+h1vp = _derivatives("h1vp", hankel1, 0.5, -0.5)
+h2vp = _derivatives("h2vp", hankel2, 0.5, -0.5)

@@ -36,9 +36,10 @@ def _powm1_x(g: Any, x: Any, y: Any) -> Any:
     return where(flat, 0, g * exponent * pow(x, exponent - 1))
 
 
-def _powm1_y(g: Any, x: Any, y: Any, out: Any) -> Any:
+def _powm1_y(g: Any, x: Any, y: Any) -> Any:
     zero_base = x == 0
-    return where(zero_base, 0, g * (out + 1) * log(where(zero_base, 1, x)))
+    base = where(zero_base, 1, x)
+    return where(zero_base, 0, g * pow(base, y) * log(base))  # not out + 1, of which little is left where the power is small
 
 
 powm1 = special(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.special import evaluate
 from gpugrad.families import primitive
-from gpugrad.ops.elementwise import abs, cos, round, sin, sqrt, where
+from gpugrad.ops.elementwise import abs, cos, imag, real, round, sin, sqrt, where
 from gpugrad.ops.special.family import special
 from gpugrad.ops.special.removable import polynomial
 
@@ -146,11 +147,32 @@ elliprf = special(
     y=lambda g, x, y, z: g * _rd(sqrt(z), sqrt(x), sqrt(y)) / -6,
     z=lambda g, x, y, z: g * _rd(sqrt(x), sqrt(y), sqrt(z)) / -6,
 )
+
+
+def _split(y: Any) -> tuple[Any, Any]:
+    """Where the result is a principal value, and y elsewhere."""
+    negative = (real(y) < 0) & (imag(y) == 0) if numpy_dtype(y.dtype).kind == "c" else y < 0
+    return negative, where(negative, 1, y)
+
+
+# For a principal value, where x - y is positive, by way of R_C itself: DLMF 19.20.6, differentiated.
+def _elliprc_x(g: Any, x: Any, y: Any, out: Any) -> Any:
+    negative, outside = _split(y)
+    root = sqrt(outside)
+    plainly = _rd(root, root, sqrt(x)) / -6
+    return g * where(negative, (1 / sqrt(x) - out) / (2 * (x - where(negative, y, -1))), plainly)
+
+
+def _elliprc_y(g: Any, x: Any, y: Any, out: Any) -> Any:
+    negative, outside = _split(y)
+    root, inside = sqrt(outside), where(negative, y, -1)
+    return g * where(negative, (out - sqrt(x) / inside) / (2 * (x - inside)), _rd(sqrt(x), root, root) / -3)
+
+
 elliprc = special(
     "elliprc",
-    "Carlson's degenerate elliptic integral R_C(x, y) = R_F(x, y, y)",
+    "Carlson's degenerate elliptic integral R_C(x, y) = R_F(x, y, y), for negative y its principal value",
     complex=True,
-    note="For negative y, where the result is a principal value, the gradient is nan.",
-    x=lambda g, x, y: g * _rd(sqrt(y), sqrt(y), sqrt(x)) / -6,
-    y=lambda g, x, y: g * _rd(sqrt(x), sqrt(y), sqrt(y)) / -3,
+    x=_elliprc_x,
+    y=_elliprc_y,
 )

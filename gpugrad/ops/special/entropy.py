@@ -24,10 +24,11 @@ def _log_ratio(x: Any, y: Any, product: Any) -> Any:
     return where(inside, where(inside, product, 0) / where(inside, x, 1), where((x == 0) & (y >= 0), -_INF, float("nan")))
 
 
-def _ratio(x: Any, y: Any) -> Any:
-    """x / y, 0 where both are."""
+def _quotient(numerator: Any, x: Any, y: Any, at_origin: float) -> Any:
+    """numerator / y; `at_origin` where x and y are 0, nan outside the domain."""
     both = (x == 0) & (y == 0)
-    return where(both, 0, x / where(both, 1, y))
+    outside = (x < 0) | (y < 0)
+    return where(outside, float("nan"), where(both, at_origin, numerator / where(both, 1, y)))
 
 
 entr = special(
@@ -39,16 +40,16 @@ entr = special(
 rel_entr = special(
     "rel_entr",
     "x log(x / y), 0 where x = 0 and y >= 0, inf outside of x, y >= 0",
-    note=_AT_ZERO.format("-inf"),
+    note=_AT_ZERO.format("-inf") + " Outside of the domain the gradients are nan.",
     x=lambda g, x, y, out: g * (_log_ratio(x, y, out) + 1),
-    y=lambda g, x, y: -g * _ratio(x, y),
+    y=lambda g, x, y: -g * _quotient(x, x, y, 0.0),
 )
 kl_div = special(
     "kl_div",
     "x log(x / y) - x + y, y where x = 0 and y >= 0, inf outside of x, y >= 0",
-    note=_AT_ZERO.format("-inf"),
+    note=_AT_ZERO.format("-inf") + " Outside of the domain the gradients are nan.",
     x=lambda g, x, y: g * _log_ratio(x, y, rel_entr(x, y)),
-    y=lambda g, x, y: g * ((y - x) / y),
+    y=lambda g, x, y: g * _quotient(y - x, x, y, 1.0),
 )
 
 

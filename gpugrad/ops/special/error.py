@@ -102,7 +102,8 @@ def _log_ndtr_rule(g: Any, x: Any, out: Any) -> Any:
     # density / ndtr: to the left both underflow, and in logarithms they would cancel; to the right erfcx overflows.
     left = _left(x)
     hazard = 2 / _ROOT_TWO_PI / erfcx(where(left, -_ROOT_HALF * x, 0))
-    return g * where(left, hazard, normal_density(where(left, 0, x)) * exp(-where(left, 0, out)))
+    right = where(left, 0, x)
+    return g * where(left, hazard, exp(-0.5 * right * right - where(left, 0, out)) * (1 / _ROOT_TWO_PI))
 
 
 def _ndtri_exp_rule(g: Any, x: Any, out: Any) -> Any:

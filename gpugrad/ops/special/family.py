@@ -12,7 +12,7 @@ import numpy
 from gpugrad.arrays.dtypes import float32, float64, numpy_dtype
 from gpugrad.arrays.kernels import WEAK, strong
 from gpugrad.arrays.special import evaluate
-from gpugrad.errors import DTypeError, GraphError
+from gpugrad.errors import GraphError
 from gpugrad.families import GradientRule, primitive, zero
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import real
@@ -30,9 +30,7 @@ def special(
     """
 
     def definition(*operands: Any) -> Any:
-        if not complex:
-            _refuse_complex(name, operands)
-        return evaluate(name, *operands)
+        return evaluate(name, *operands, complex=complex)
 
     kind = inspect.Parameter.POSITIONAL_ONLY
     definition.__signature__ = inspect.Signature([inspect.Parameter(x, kind) for x in rules])  # type: ignore[attr-defined]
@@ -53,12 +51,6 @@ def special(
     )
     wide = {operand: _of_floats(rule) for operand, rule in rules.items()}
     return primitive(elementwise=True, **wide)(definition)  # type: ignore[arg-type]  # no operand is called `casts`
-
-
-def _refuse_complex(name: str, operands: tuple[Any, ...]) -> None:
-    for x in operands:
-        if type(x) is complex or (hasattr(x, "dtype") and numpy_dtype(x.dtype).kind == "c"):
-            raise DTypeError(f"{name}: got {getattr(x, 'dtype', 'a complex number')}, expected real floating-point")
 
 
 def _of_floats(rule: GradientRule) -> GradientRule:

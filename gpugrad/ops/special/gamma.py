@@ -14,9 +14,11 @@ from gpugrad.ops.special.hurwitz import hurwitz
 
 
 def sin_cos_pi(x: Any) -> tuple[Any, Any]:
-    """sin(pi x) and cos(pi x), for large x too."""
-    angle = math.pi * (x - 2 * round(0.5 * real(x)))
-    return sin(angle), cos(angle)
+    """sin(pi x) and cos(pi x), for large x and near their zeros, too."""
+    turns = round(real(x))
+    sign = 1 - 2 * abs(turns - 2 * round(0.5 * turns))
+    angle = math.pi * (x - turns)
+    return sign * sin(angle), sign * cos(angle)
 
 
 def _trigamma(x: Any) -> Any:
@@ -26,8 +28,8 @@ def _trigamma(x: Any) -> Any:
     is_complex = numpy_dtype(x.dtype).kind == "c"
     there = _complex_trigamma(right) if is_complex else hurwitz(2.0, right)
     mirrored = where(left, x, 0.5)
-    if is_complex:  # far from the real line the sine overflows, and what it divides is 0
-        far = abs(imag(mirrored)) > 60
+    if is_complex:  # far from the real line the sine overflows, in single precision from 28 on, and its inverse does not count
+        far = abs(imag(mirrored)) > 15
         mirrored = where(far, 0.5, mirrored)
     ratio = math.pi / sin_cos_pi(mirrored)[0]
     reflected = where(far, 0, ratio * ratio) if is_complex else ratio * ratio
@@ -54,6 +56,8 @@ def _complex_trigamma(x: Any) -> Any:
 def rgamma_slope(x: Any) -> Any:
     """The derivative of 1 / gamma, by reflection to the left, where digamma has poles and 1 / gamma zeros."""
     left = real(x) < 0.5
+    if numpy_dtype(x.dtype).kind == "c":  # far from the real line the sine overflows
+        left = left & (abs(imag(x)) < 1)
     right = where(left, 0.5, x)
     mirrored = where(left, 1 - x, 0.5)
     sine, cosine = sin_cos_pi(where(left, x, 0.5))

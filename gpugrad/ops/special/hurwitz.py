@@ -25,13 +25,12 @@ def zeta_slope(x: Any, q: Any) -> Any:
     w = q + _TERMS
     log_w, power = log(w), pow(w, -x)
     total = total - power * (log_w * (w / (x - 1) + 0.5) + w / (x - 1) / (x - 1))
-    rising, d_rising = x, 1.0  # (x)_m and its derivative
-    scale = power / w
+    rising, d_rising = power / w * x, power / w  # (x)_m and its derivative, each times w ** (-x - m): alone they may overflow
     for j, number in enumerate(_BERNOULLI, start=1):
-        total = total + number / math.factorial(2 * j) * scale * (d_rising - log_w * rising)
+        total = total + number / math.factorial(2 * j) * (d_rising - log_w * rising)
         for m in (2 * j - 1, 2 * j):
-            rising, d_rising = rising * (x + m), d_rising * (x + m) + rising
-        scale = scale / w / w
+            step = (x + m) / w
+            rising, d_rising = rising * step, d_rising * step + rising / w
     return total
 
 

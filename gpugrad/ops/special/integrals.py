@@ -10,12 +10,17 @@ from gpugrad.arrays.special import evaluate
 from gpugrad.multi_output import multi_output
 from gpugrad.ops.elementwise import cos, cosh, exp, maximum, sin, where
 from gpugrad.ops.special.family import no_rule, special
-from gpugrad.ops.special.removable import log1p_over, sin_over, sinh_over
+from gpugrad.ops.special.removable import log_over, sin_over, sinh_over
 
 
 def _expn(g: Any, n: Any, x: Any, out: Any) -> Any:
     # E_n' = -E_(n - 1); SciPy has none of order -1, and E_0 = exp(-x) / x.
     return -g * where(n == 0, out + out / x, expn(maximum(n - 1, 0), x))
+
+
+def _expi_slope(x: Any) -> Any:
+    root = exp(0.5 * x)  # exp(x) may overflow where the quotient does not
+    return root / x * root
 
 
 exp1 = special(
@@ -24,7 +29,7 @@ exp1 = special(
     complex=True,
     z=lambda g, z: -g * exp(-z) / z,
 )
-expi = special("expi", "The exponential integral Ei(x)", complex=True, x=lambda g, x: g * exp(x) / x)
+expi = special("expi", "The exponential integral Ei(x)", complex=True, x=lambda g, x: g * _expi_slope(x))
 expn = special(
     "expn",
     "The exponential integral E_n(x), of exp(-x t) / t ** n from 1 to infinity",
@@ -35,7 +40,7 @@ spence = special(
     "spence",
     "Spence's function, the integral of log(t) / (1 - t) from 1 to z, which is the dilogarithm of 1 - z",
     complex=True,
-    z=lambda g, z: -g * log1p_over(z - 1),
+    z=lambda g, z: -g * log_over(z),
 )
 
 

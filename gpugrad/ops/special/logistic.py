@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpugrad.families import A, composite
-from gpugrad.ops.special.family import special
+from gpugrad.ops.special.family import inexact, special
 
 # Not out * (1 - out): 1 - out is 0 from x = 37 on.
 expit = special("expit", "1 / (1 + exp(-x)), the logistic function", x=lambda g, x, out: g * out * expit(-x))
@@ -21,6 +21,6 @@ def softplus(x: A, /) -> A:
     Differentiable. Raises DTypeError for a dtype that it does not take.
     Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.softplus.html
     """
-    number: Any = x
+    number: Any = inexact(x)  # for booleans have no negative, and that of the least int8 is itself
     out: A = -log_expit(-number)
     return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import WEAK, strong
 from gpugrad.families import composite, primitive
@@ -14,6 +16,11 @@ from gpugrad.ops.special.family import inexact
 from gpugrad.tape import Tensor, raw
 
 _INF = float("inf")
+
+
+def inexact_array(x: Any) -> Any:
+    """x with integers as float64, a Python number as an array of NumPy."""
+    return numpy.asarray(inexact(x)) if type(x) in WEAK else inexact(x)
 
 
 def _is_complex(x: Any) -> bool:
@@ -95,7 +102,7 @@ def logsumexp(
     Raises ShapeError if an axis is out of range or the shapes do not broadcast, DTypeError for a dtype that it does not take.
     Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.logsumexp.html
     """
-    a = inexact(a)
+    a = inexact_array(a)
     if b is not None:
         a, b = broadcast_arrays(a, strong(b, raw(a)) if type(b) in WEAK else inexact(b))
     chosen = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)

@@ -1,4 +1,4 @@
-"""Quotients with a removable singularity at 0, such as sin(x) / x: a power series near 0 and the quotient elsewhere.
+"""Quotients with a removable singularity, such as sin(x) / x at 0: a power series near it and the quotient elsewhere.
 
 Both are written in ops, so derivatives of every order are right at 0, too, and neither branch gives nan or a warning where it is
 not taken. The quotient begins where its derivatives have lost no more than a digit to cancellation.
@@ -10,13 +10,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gpugrad.ops.elementwise import abs, cos, exp, expm1, log1p, sin, sinh, where
+from gpugrad.ops.elementwise import abs, cos, exp, expm1, log, sin, sinh, where
 
 Formula = Callable[[Any], Any]
 
-_TERMS = range(
-    14
-)  # 1 / 28! and 1 / (2 * 13! * 14!) are below the rounding of float64, and so are they times their degree, squared
+_TERMS = range(14)  # 1 / 28! is below the rounding of float64, and so is it times its degree, squared
 
 
 def near_zero(x: Any, radius: float, series: Formula, quotient: Formula) -> Any:
@@ -63,14 +61,12 @@ def sinh_over(x: Any) -> Any:
     return near_zero(x, 1, _of_square(_SINH), lambda x: sinh(x) / x)
 
 
-def log1p_over(x: Any) -> Any:
-    """log(1 + x) / x. Near 0 as 2 / (2 + x) * artanh(s) / s with s = x / (2 + x), which converges faster than in x."""
-
-    def series(x: Any) -> Any:
-        s = x / (x + 2)
-        return polynomial(_ARTANH, s * s) * 2 / (x + 2)
-
-    return near_zero(x, 0.5, series, lambda x: log1p(x) / x)
+def log_over(x: Any) -> Any:
+    """log(x) / (x - 1). Near 1 as 2 / (x + 1) * artanh(s) / s with s = (x - 1) / (x + 1), which converges faster than in x - 1."""
+    near = abs(x - 1) < 0.5
+    inside, outside = where(near, x, 1), where(near, 2, x)
+    s = (inside - 1) / (inside + 1)
+    return where(near, polynomial(_ARTANH, s * s) * 2 / (inside + 1), log(outside) / (outside - 1))
 
 
 def exprel_slope(x: Any) -> Any:

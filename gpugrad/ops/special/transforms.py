@@ -31,13 +31,13 @@ boxcox = special(
     "boxcox",
     "(x ** lmbda - 1) / lmbda, log(x) where lmbda = 0",
     x=lambda g, x, lmbda: g * pow(x, lmbda - 1),
-    lmbda=lambda g, x, lmbda, out: g * _boxcox_lmbda(log(x), lmbda),
+    lmbda=lambda g, x, lmbda: g * _boxcox_lmbda(log(x), lmbda),
 )
 boxcox1p = special(
     "boxcox1p",
     "((1 + x) ** lmbda - 1) / lmbda, log(1 + x) where lmbda = 0",
     x=lambda g, x, lmbda: g * exp(xlog1py(lmbda - 1, x)),
-    lmbda=lambda g, x, lmbda, out: g * _boxcox_lmbda(log1p(x), lmbda),
+    lmbda=lambda g, x, lmbda: g * _boxcox_lmbda(log1p(x), lmbda),
 )
 inv_boxcox = special(
     "inv_boxcox",

@@ -17,7 +17,9 @@ def _riemann_slope(x: Any) -> Any:
     left = x < -1
     y = where(left, 1 - x, 2)
     angle = math.pi / 2 * (y - 4 * floor(y / 4))
-    scale = 2 * pow(2 * math.pi, -y) * gamma(y)
+    # 2 (2 pi) ** -y gamma(y) by duplication, DLMF 5.5.5, for gamma(y) overflows long before the product.
+    root = pow(math.pi, -0.5 * y)
+    scale = (root * gamma(0.5 * y)) * (root * gamma(0.5 * y + 0.5)) / math.sqrt(math.pi)
     here = 1 + zetac(y)
     slope = (math.log(2 * math.pi) - digamma(y)) * here - zeta_slope(y, 1.0)
     reflected = scale * (cos(angle) * slope + math.pi / 2 * sin(angle) * here)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 from derivatives import derivative
 
 import gpugrad as gg
@@ -80,3 +81,17 @@ def test_the_factor_that_is_not_holomorphic():
     expected = (real(z + h) - real(z - h)) / (2 * h) + 1j * (real(z + 1j * h) - real(z - 1j * h)) / (2 * h)
     found = complex(np.asarray(gg.grad(lambda z: gg.sum(gg.real(ive(0.5, z))))(z)))
     assert found == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("name", ["jvp", "yvp", "ivp", "kvp", "h1vp", "h2vp"])
+def test_derivatives_by_name(name):
+    function, z = getattr(gg.special, name), np.array([0.5, 2.0])
+    for n in (0, 1, 3):
+        np.testing.assert_allclose(function(1.5, z, n), getattr(scipy.special, name)(1.5, z, n), rtol=1e-12)
+    np.testing.assert_allclose(derivative(lambda z: gg.real(function(1.5, z)), z), np.real(function(1.5, z, 2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, None])
+def test_the_order_of_a_derivative_is_a_whole_number(n):
+    with pytest.raises(ValueError, match="kvp: n is .*, expected a whole number, 0 or more"):
+        gg.special.kvp(1.0, np.array([0.5]), n)

@@ -52,3 +52,8 @@ def test_narrow_dtypes_stay(dtype):
     y = sinc(x)
     y.backward(np.ones(2, dtype))
     assert y.dtype == x.grad.dtype == dtype
+
+
+def test_derivative_of_powm1_in_the_exponent_where_the_power_is_small():
+    found = gg.grad(lambda y: powm1(10.0, y))(-20.0)
+    assert found == pytest.approx(1e-20 * math.log(10), rel=1e-14, abs=0)

@@ -9,7 +9,7 @@ from backends import Backend
 from derivatives import derivative
 
 import gpugrad as gg
-from gpugrad.special import ellipe, ellipeinc, ellipk, ellipkinc, ellipkm1, elliprf
+from gpugrad.special import ellipe, ellipeinc, ellipk, ellipkinc, ellipkm1, elliprc, elliprf
 
 
 def test_at_zero():
@@ -42,6 +42,16 @@ def test_incomplete_integrals_at_their_ends():
     expected = (math.tan(0.3) / math.cos(0.3) - math.atanh(math.sin(0.3))) / 4
     assert derivative(lambda m: ellipkinc(0.3, m), 1.0) == pytest.approx(expected, rel=1e-12)
     assert derivative(lambda m: ellipeinc(0.0, m), [0.0, 1.0]) == [0.0, 0.0]
+
+
+def test_degenerate_symmetric_integral_of_a_principal_value():
+    """For y < 0: sqrt(x / (x - y)) elliprc(x - y, -y), DLMF 19.20.6."""
+    plainly = lambda x, y: gg.sqrt(x / (x - y)) * elliprc(x - y, -y)
+    x, y = np.array([0.3, 2.0, 1e-3]), np.array([-2.5, -0.4, -1.0])
+    for order in (1, 2):
+        found = derivative(lambda x: elliprc(x, y), x, order), derivative(lambda y: elliprc(x, y), y, order)
+        assert found[0] == pytest.approx(derivative(lambda x: plainly(x, y), x, order), rel=1e-10)
+        assert found[1] == pytest.approx(derivative(lambda y: plainly(x, y), y, order), rel=1e-10)
 
 
 def test_symmetric_integral_of_equal_arguments():

@@ -24,7 +24,12 @@ def test_entr():
 
 def test_relative_entropies_at_zero():
     assert both(rel_entr, [0.0, 0.0], [0.0, 2.0]) == [[-math.inf, -math.inf], [0.0, 0.0]]
-    assert both(kl_div, [0.0], [2.0]) == [[-math.inf], [1.0]]
+    assert both(kl_div, [0.0, 0.0], [0.0, 2.0]) == [[-math.inf, -math.inf], [1.0, 1.0]]
+
+
+def test_relative_entropies_outside_of_the_domain():
+    for function in (rel_entr, kl_div):
+        assert both(function, [-1.0, 1.0], [1.0, -1.0]) == [[NAN, NAN], [NAN, NAN]]
 
 
 def test_relative_entropies_neither_cancel_nor_overflow():

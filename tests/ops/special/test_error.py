@@ -146,3 +146,10 @@ def test_importing_it_does_not_import_scipy():
     code = "import sys, gpugrad.special, gpugrad.nn; print('scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_derivative_of_log_ndtr_at_complex_numbers_whose_density_overflows():
+    """The result is nearly -z ** 2 / 2, as in the left half plane."""
+    z = np.array([4.0 - 48j])
+    gradient = gg.grad(lambda z: gg.sum(gg.real(gg.special.log_ndtr(z))))(z)
+    np.testing.assert_allclose(np.conj(np.asarray(gradient)), -z - 1 / z, rtol=1e-5)

@@ -10,7 +10,7 @@ from backends import Backend
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError, GraphError
-from gpugrad.ops.special.gamma import poisson
+from gpugrad.ops.special.gamma import poisson, sin_cos_pi
 
 
 def slope(function, order=1):
@@ -18,6 +18,13 @@ def slope(function, order=1):
     for _ in range(order):
         function = gg.grad(lambda x, f=function: gg.sum(f(x)))
     return lambda x: function(np.asarray(x, float))
+
+
+def test_sine_and_cosine_of_half_turns_are_exact_and_near_them_precise():
+    sine, cosine = sin_cos_pi(np.array([-3.0, -1.0, 0.0, 0.5, 1.0, 2.0, 1e15]))
+    assert (sine.tolist(), cosine.tolist()[:3]) == ([0, 0, 0, 1, 0, 0, 0], [-1, -1, 1])
+    near = np.array([1.0, -3.0, 2.0]) + 2.0**-40
+    np.testing.assert_allclose(sin_cos_pi(near)[0], np.array([-1, -1, 1]) * np.pi * 2.0**-40, rtol=1e-15)
 
 
 def test_derivatives_of_rgamma_at_its_zeros():
@@ -71,6 +78,14 @@ def test_derivative_of_digamma_at_complex_numbers(z, expected):
 def test_derivatives_of_gamma_at_poles_are_not_finite():
     assert not np.isfinite(slope(gg.special.gamma)(np.array([0.0, -1.0, -2.0]))).any()
     assert slope(gg.special.gamma)(np.array([-190.5])).tolist() == [0]  # where gamma underflows
+
+
+@pytest.mark.parametrize("name", ["digamma", "rgamma"])
+def test_derivatives_at_complex_numbers_of_single_precision_far_from_the_real_line(name):
+    function = getattr(gg.special, name)
+    twice = gg.grad(lambda z: gg.sum(gg.real(gg.grad(lambda z: gg.sum(gg.real(function(z))))(z))))
+    z = np.array([-3.5 + 28.5j, 0.2 - 40j])
+    np.testing.assert_allclose(twice(z.astype("complex64")), twice(z), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])

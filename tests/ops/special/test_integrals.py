@@ -15,6 +15,18 @@ def test_spence_at_one():
     assert derivative(spence, 1 + 2.0**-40) == pytest.approx(-1 + 2.0**-41, rel=1e-16)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_spence_near_zero_where_z_minus_one_is_minus_one(dtype):
+    z = np.array([1e-30, 2e-8], dtype)
+    found = derivative(spence, z)
+    assert found == pytest.approx((np.log(z) / (1 - z)).tolist(), rel=1e-6 if dtype == "float32" else 1e-15)
+    assert derivative(spence, np.array([1e-30], dtype), 2) == pytest.approx([1e30], rel=1e-6)
+
+
+def test_expi_where_exp_overflows_and_the_derivative_does_not():
+    assert derivative(expi, 712.0) == pytest.approx(math.exp(712 - math.log(712)), rel=1e-12)
+
+
 def test_sici_at_zero():
     assert [derivative(lambda x: sici(x).si, 0.0, n) for n in (1, 2, 3)] == pytest.approx([1, 0, -1 / 3])
     assert [derivative(lambda x: shichi(x).shi, 0.0, n) for n in (1, 2, 3)] == pytest.approx([1, 0, 1 / 3])

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from derivatives import derivative
 
@@ -20,3 +21,8 @@ def test_infinities():
     assert derivative(expit, [math.inf, -math.inf]) == [0.0, 0.0]
     assert derivative(softplus, [math.inf, -math.inf]) == [1.0, 0.0]
     assert [derivative(logit, 0.0), derivative(logit, 1.0)] == [math.inf, math.inf]
+
+
+def test_softplus_of_integers():
+    assert softplus(np.array([-128, 0], "int8")).tolist() == pytest.approx([math.exp(-128), math.log(2)], rel=1e-14, abs=0)
+    assert softplus(np.array([True])).tolist() == pytest.approx([math.log(1 + math.e)])

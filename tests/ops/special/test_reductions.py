@@ -68,3 +68,7 @@ def test_axes_out_of_range():
     for function in (softmax, log_softmax, logsumexp):
         with pytest.raises(ShapeError, match="axis 2"):
             function(np.zeros((2, 3)), axis=2)
+
+
+def test_numbers():
+    assert (logsumexp(3), softmax(3.0), log_softmax(2)) == (3.0, 1.0, 0.0)

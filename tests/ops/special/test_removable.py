@@ -11,7 +11,7 @@ QUOTIENTS = {
     "sin_over": (lambda x: gg.sin(x) / x, 1.0),
     "sin_over_slope": (lambda x: (gg.cos(x) - gg.sin(x) / x) / x, 1.0),
     "sinh_over": (lambda x: gg.sinh(x) / x, 1.0),
-    "log1p_over": (lambda x: gg.log1p(x) / x, 0.5),
+    "log_over": (lambda x: gg.log(x) / (x - 1), 0.5),
     "exprel_slope": (lambda x: (gg.exp(x) * (x - 1) + 1) / (x * x), 1.0),
 }
 
@@ -20,7 +20,7 @@ QUOTIENTS = {
 @pytest.mark.parametrize("name", QUOTIENTS)
 def test_series_and_quotient_meet(name, order):
     plainly, radius = QUOTIENTS[name]
-    points = np.array([-radius, -np.nextafter(radius, 0), np.nextafter(radius, 0), radius])
+    points = np.array([-radius, -np.nextafter(radius, 0), np.nextafter(radius, 0), radius]) + (name == "log_over")
     found = derivative(getattr(removable, name), points, order) if order else getattr(removable, name)(points).tolist()
     expected = derivative(plainly, points, order) if order else plainly(points).tolist()
     assert found == pytest.approx(expected, rel=1e-12)
@@ -32,7 +32,6 @@ def test_series_and_quotient_meet(name, order):
         ("sin_over", [1, 0, -1 / 3, 0, 1 / 5]),
         ("sin_over_slope", [0, -1 / 3, 0, 1 / 5]),
         ("sinh_over", [1, 0, 1 / 3, 0, 1 / 5]),
-        ("log1p_over", [1, -1 / 2, 2 / 3, -6 / 4]),
         ("exprel_slope", [1 / 2, 1 / 3, 1 / 4, 1 / 5]),
     ],
 )
@@ -41,6 +40,11 @@ def test_derivatives_at_zero(name, values):
     assert function(np.float64(0.0)) == pytest.approx(values[0], rel=1e-15)
     for order, value in enumerate(values[1:], start=1):
         assert derivative(function, 0.0, order) == pytest.approx(value, rel=1e-14, abs=1e-300)
+
+
+def test_derivatives_at_one():
+    found = [removable.log_over(np.float64(1.0)), *(derivative(removable.log_over, 1.0, order) for order in (1, 2, 3))]
+    assert found == pytest.approx([1, -1 / 2, 2 / 3, -6 / 4], rel=1e-14)
 
 
 def test_nan_and_infinity_pass_through():

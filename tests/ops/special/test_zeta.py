@@ -6,6 +6,7 @@ Exact values are mpmath's, of 60 digits.
 import numpy as np
 import pytest
 import scipy.special
+from derivatives import derivative
 
 import gpugrad as gg
 
@@ -67,3 +68,21 @@ def test_numbers():
     assert gg.special.zeta(2) == pytest.approx(np.pi**2 / 6)
     assert gg.special.zeta(2, 1) == pytest.approx(np.pi**2 / 6)
     assert type(gg.special.zeta(2)) is type(gg.special.zeta(2, 1)) is float
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_derivatives_at_large_arguments_do_not_overflow(dtype):
+    x = np.array([80.0, 200.0], dtype)
+    found = derivative(lambda x: gg.special.zeta(x, 1.5), x)
+    assert found == pytest.approx((-np.log(1.5) * 1.5 ** -x.astype(float)).tolist(), rel=1e-4 if dtype == "float32" else 1e-12)
+    assert derivative(gg.special.zetac, np.array([1e20], dtype)) == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "dtype", "expected"), [(-42.322208404541016, "float32", -5.7219133e17), (-180.3, "float64", None)]
+)
+def test_derivatives_where_the_gamma_function_overflows(x, dtype, expected):
+    zetac = scipy.special.zetac
+    h = 1e-5
+    expected = expected or (zetac(x + h) - zetac(x - h)) / (2 * h)
+    assert derivative(gg.special.zetac, np.array([x], dtype)) == pytest.approx([expected], rel=1e-4)
