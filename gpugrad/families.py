@@ -46,7 +46,7 @@ from gpugrad.arrays.kernels import Kernels
 from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
 from gpugrad.modes import flags
-from gpugrad.tape import Node, Rule, Tensor
+from gpugrad.tape import Moved, Node, Rule, Tensor, alias, shares
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -135,6 +135,7 @@ def primitive(
     elementwise: bool = False,
     casts: bool = False,
     cancels: bool = False,
+    moves: bool = False,
     branches: Mapping[str, Callable[..., Any]] | None = None,
     **rules: GradientRule,
 ) -> Callable[[Function], Function]:
@@ -145,11 +146,13 @@ def primitive(
     `casts` says that the result may be of integers although an operand records; then it is a constant.
     `elementwise` and `branches` say how far a mask of live gradients reaches (see ``branches.py``): `branches` gives, for an
     operand that may not be taken, the `branch` of its Rule (see ``tape.py``). `cancels` says that a rule that keeps no data adds
-    up gradients with factors that are not all positive, as a Fourier transform does: there a mask ends.
+    up gradients with factors that are not all positive, as a Fourier transform does: there a mask ends. `moves` says that the
+    result has the elements of its one operand, so that the rule, which moves gradients back, does so with values that are written
+    into the result where that is a view (see ``ops/aliasing.py``).
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, standard, elementwise, casts, branches or {}, cancels=cancels)
+        return _declare(definition, rules, standard, elementwise, casts, branches or {}, cancels=cancels, moves=moves)
 
     return declare
 
@@ -177,6 +180,7 @@ def _declare(
     branches: Mapping[str, Callable[..., Any]],
     compiles: bool = False,
     cancels: bool = False,
+    moves: bool = False,
 ) -> Function:
     name = definition.__name__.lstrip("_")
     signature = inspect.signature(definition)
@@ -196,7 +200,7 @@ def _declare(
                 elementwise=elementwise, linear=data.isdisjoint(residuals) and not cancels, branch=branches.get(operand),
             )  # fmt: skip
             keeps.append((operand, residuals))
-    wrapper = _factory(_form(signature, operands, keeps, casts))(**scope)
+    wrapper = _factory(_form(signature, operands, keeps, casts, moves))(**scope)
     wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     functools.update_wrapper(wrapper, definition)
     wrapper.kernels = kernels
@@ -221,10 +225,11 @@ class _Form(NamedTuple):
     arguments: str  # how the kernel is called
     options: str  # a dict display of what is no operand, for error messages
     casts: bool
+    moves: bool
 
 
 def _form(
-    signature: inspect.Signature, operands: tuple[str, ...], keeps: list[tuple[str, tuple[str, ...]]], casts: bool
+    signature: inspect.Signature, operands: tuple[str, ...], keeps: list[tuple[str, tuple[str, ...]]], casts: bool, moves: bool
 ) -> _Form:
     parameters = signature.parameters.values()
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
@@ -232,7 +237,7 @@ def _form(
     options = (f"'{p.name}': {p.name}" for p in parameters if p.name not in operands)
     return _Form(
         str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)),
-        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts,
+        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts, moves,
     )  # fmt: skip
 
 
@@ -245,7 +250,7 @@ def _factory(form: _Form) -> Callable[..., Any]:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
         "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine, "place_of": place_of,
-        "is_inexact": is_inexact,
+        "is_inexact": is_inexact, "shares": shares, "Moved": Moved, "alias": alias,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
     factory: Callable[..., Any] = scope["factory"]
@@ -260,7 +265,8 @@ def _source(form: _Form) -> str:
     lines = [f"def wrapper{form.parameters}:"]
     for i, x in enumerate(operands):
         keep_node = f"{x}_node = {x}.node; " if x in recording else ""
-        lines += [f"    if isinstance({x}, Tensor):", f"        {keep_node}{x} = {x}.array; wrapped = True"]
+        keep_tensor = f"_tensor = {x}; " if form.moves else ""
+        lines += [f"    if isinstance({x}, Tensor):", f"        {keep_tensor}{keep_node}{x} = {x}.array; wrapped = True"]
         otherwise = [f"{x}_node = None"] * (x in recording) + ["wrapped = False"] * (i == 0)
         if otherwise:
             lines += ["    else:", f"        {'; '.join(otherwise)}"]
@@ -281,6 +287,7 @@ def _source(form: _Form) -> str:
         "        return out",
         "    mode = flags()",
         *_recording(form),
+        *_moving(form),
         f"    return result if mode < 2 else examine(result, op, {given})",
     ]
     return "\n".join(lines)
@@ -314,6 +321,17 @@ def _recording(form: _Form) -> list[str]:
     else:
         edges = "tuple(edge for edge in (" + ", ".join(edge(*keep) for keep in keeps) + ") if edge[0] is not None)"
     return [*lines, "    else:", f"        result = Tensor(out, Node({edges}, out.shape, out.dtype))"]
+
+
+def _moving(form: _Form) -> list[str]:
+    """The lines that note what a view was taken from."""
+    if not form.moves:
+        return []
+    ((x, residuals),) = form.keeps
+    kept = "".join(_residual(name) + ", " for name in residuals)
+    take = f"lambda z: wrapper(z{form.arguments.removeprefix(x)})"
+    put = f"lambda z, kept=({kept}): {x}_rule.function(z, *kept)"  # not the array, which is to be freed with its Tensor
+    return [f"    if shares(out, {x}):", f"        alias(result, _tensor, Moved({take}, {put}))"]
 
 
 def _residual(name: str) -> str:

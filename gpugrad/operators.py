@@ -97,7 +97,6 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
 
     def operator(self: Any, other: Any, /) -> Tensor:
         _refuse_leaf(self, symbol)
-        _refresh(self)
         try:
             out = op(self, other)
         except UnsupportedOperandError:
@@ -118,25 +117,21 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
 
 
 def _assign(x: Tensor, out: Tensor, what: str) -> Tensor:
-    """Give x the values of `out`, and so what x is a view of. All change or, if one is a leaf that records, none."""
-    if x.origin is not None:
-        sources = aliasing.written(x, out)
-        for source, _ in sources:
-            _refuse_leaf(source, f"{what} of a view")
-        for source, values in sources:
-            _rebind(source, values)
-        aliasing.synchronized(x)
+    """Give x the values of `out`, and so what x is a view of and its other views. All change or, if that is a leaf that records, none."""
+    if x.aliases is not None:
+        root = aliasing.root_of(x)
+        if root is not x:
+            _refuse_leaf(root, f"{what} of a view")
+            _rebind(root, aliasing.put_into_root(x, out))
+        _rebind(x, out)
+        if root is x or type(x.node) is not Leaf:
+            for view, values in aliasing.taken_anew(root):
+                if view is not x and type(view.node) is not Leaf:  # one that was made a leaf is on its own
+                    _rebind(view, values)
+        aliasing.note(x)
+        return x
     aliasing.note(x)
     return _rebind(x, out)
-
-
-def _refresh(x: Tensor) -> None:
-    """Bring a view up to date that is indexed or about to be written into; one that was made a leaf is on its own."""
-    if x.origin is not None and type(x.node) is not Leaf:
-        current = aliasing.current(x)
-        if current is not None:
-            _rebind(x, current)
-            aliasing.synchronized(x)
 
 
 def _refuse_leaf(x: Tensor, what: str) -> None:
@@ -461,11 +456,11 @@ class Operators:
     def _rows(self) -> Iterator[Tensor]:
         array = self.array
         for i, row in enumerate(shape.unstack(cast("Tensor", self))):
-            if self.array is not array:  # the loop has written into it
-                row = self[i]
-            else:
+            if self.array is array:
                 aliasing.remember(row, cast("Tensor", self), i)
-            yield row
+                yield row
+            else:  # the loop has written into it
+                yield self[i]
 
     def __contains__(self, value: Any) -> bool:
         return bool(reduction.any(elementwise.equal(cast("Tensor", self), value)))
@@ -603,8 +598,6 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Tensor:
         me = cast("Tensor", self)
-        if me.origin is not None:
-            _refresh(me)  # ``row[0] += 1`` reads before it writes
         key = indexing.raw_key(key)
         out = cast("Tensor", indexing.getitem(me, key))
         aliasing.remember(out, me, key)
@@ -619,8 +612,7 @@ class Operators:
         source = conversion.asarray(value) if isinstance(value, (list, tuple)) else value
         dtypes.refuse_complex("put", source, self.array.dtype)
         records = is_grad_enabled() and (self.node is not None or (isinstance(source, Tensor) and source.node is not None))
-        if records or me.origin is not None:
-            _refresh(me)
+        if records or aliasing.is_aliased(me):
             _assign(me, indexing.put(me, source, key), "x[...] = value")
             return
         if _unshared(me) and (not isinstance(source, Tensor) or type(source.array) is type(self.array)):

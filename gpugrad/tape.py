@@ -15,9 +15,10 @@ its children, so descending numbers are a topological order.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpugrad.arrays.dtypes import is_inexact
 from gpugrad.errors import DTypeError
@@ -34,20 +35,50 @@ class Tensor(_Methods):
     """An array and, if it records, the node that its gradient flows into.
 
     `array` is the raw array: a numpy.ndarray (or a NumPy scalar, for 0-d results), a cupy.ndarray, or any other array of the
-    standard. `node` is None for a constant. `origin`, of a view alone, tells what it was taken from (see ``ops/aliasing.py``).
+    standard. `node` is None for a constant. `aliases` is for views, see ``ops/aliasing.py``.
     Make Tensors with :func:`gpugrad.tensor` or :func:`gpugrad.asarray`; this constructor checks nothing.
     """
 
-    __slots__ = ("__weakref__", "array", "node", "origin")
+    __slots__ = ("__weakref__", "aliases", "array", "node")
 
     array: Any
     node: Node | None
-    origin: tuple[tuple[Any, Any, Any], ...] | None
+    aliases: Any
 
     def __init__(self, array: Any, node: Node | None = None) -> None:
         self.array = array
         self.node = node
-        self.origin = None
+        self.aliases = None
+
+
+class Moved(NamedTuple):
+    """How a view was taken that has all the elements of its source, and how its values go back: ``reshape``, ``flip``, ..."""
+
+    take: Callable[[Any], Any]
+    put: Callable[[Any], Any]
+
+
+def shares(view: Any, array: Any) -> bool:
+    """Whether a raw array that was made of another one, by moving elements, is a view of it; of a library that does not tell, none is."""
+    base = getattr(view, "base", None)
+    return base is not None and (base is array or base is array.base)
+
+
+def alias(view: Tensor, source: Tensor, step: Any) -> None:
+    """Note that `view` was taken from `source` by `step`, a key or a Moved."""
+    aliases = source.aliases
+    if type(aliases) is tuple:
+        source, steps = aliases
+        view.aliases = (source, (*steps, step))
+        aliases = source.aliases
+    else:
+        view.aliases = (source, (step,))
+    if aliases is None:
+        source.aliases = [weakref.ref(view)]
+        return
+    if len(aliases) & (len(aliases) - 1) == 0:  # now and then forget those that are gone
+        aliases[:] = [reference for reference in aliases if reference() is not None]
+    aliases.append(weakref.ref(view))
 
 
 class Rule:

@@ -1,21 +1,24 @@
-"""Views that are written into: ``row = x[0]; row += 1`` changes x, as in NumPy and PyTorch, recorded or not.
+"""Views: what is written into one changes what it was taken from, and all other views of it, as in NumPy and PyTorch.
 
-Arrays are never changed in place where somebody else may hold them, so a view is no memory that is shared. Instead a Tensor that was
-taken by slices remembers from which Tensors, and by which keys; when it is given other values, these are put into them, and
-the gradient passes. Only what is still alive is updated, and only what the view was taken from: other views of it, taken
-before, keep the values that they had until they are indexed or written into. Then they are brought up to date first, so that no write
-undoes another.
+Arrays are never changed in place where somebody else may hold them, so a view shares no memory that is written into. Instead a
+Tensor that was taken by slices, or that ``reshape``, ``flip`` and other functions made by moving elements (``moves`` in
+``families.py``), knows the Tensor that it is a view of and the steps from there, and that one knows its views. Where one of them is
+given other values, these are put into the Tensor that they all come from, recorded or not, and the others are taken anew.
+
+``x.aliases`` is None for most Tensors; a tuple (root, steps) for a view, each step a key or a Moved; and a list of weak references
+to its views for a root, some of which may be gone.
 """
 
 from __future__ import annotations
 
 import weakref
-from typing import Any, cast
+from typing import Any
 
 import numpy
 
 from gpugrad.ops.indexing import getitem, put
-from gpugrad.tape import Tensor
+from gpugrad.ops.transfer import copy
+from gpugrad.tape import Moved, Tensor, alias
 
 _PARTS = frozenset({slice, int, type(None), type(Ellipsis), *(numpy.dtype(code).type for code in "bhilqBHILQ")})
 
@@ -28,46 +31,50 @@ def _is_view(key: Any) -> bool:
 def remember(view: Tensor, source: Tensor, key: Any) -> None:
     """Note that `view` is ``source[key]``, unless that is a copy in NumPy too: a single element, or chosen by arrays."""
     if view.array.shape and _is_view(key):
-        view.origin = (*(source.origin or ()), (weakref.ref(source), key, source.array))
+        alias(view, source, key)
 
 
-def current(view: Tensor) -> Tensor | None:
-    """`view` taken anew, if what it was taken from has changed since; else None."""
-    path = iter(view.origin or ())
-    for reference, key, array in path:
-        source = reference()
-        if source is not None:
-            if source.array is array:
-                return None
-            out = getitem(source, key)
-            for _, inner, _ in path:
-                out = getitem(out, inner)
-            return cast(Tensor, out)
-    return None
+def is_aliased(x: Tensor) -> bool:
+    """Whether x is a view, or has views that are alive."""
+    if type(x.aliases) is list:
+        x.aliases = [reference for reference in x.aliases if reference() is not None] or None
+    return x.aliases is not None
 
 
-def synchronized(view: Tensor) -> None:
-    """Note that `view` has the values of what it was taken from."""
-    sources = ((reference(), reference, key, array) for reference, key, array in view.origin or ())
-    view.origin = tuple((ref, key, array if source is None else source.array) for source, ref, key, array in sources)
+def root_of(x: Tensor) -> Tensor:
+    """The Tensor that x is a view of, or x."""
+    return x.aliases[0] if type(x.aliases) is tuple else x
 
 
-def written(view: Tensor, values: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """The Tensors that `view` was taken from and that are still alive, each with its new values, once `view` has `values`."""
-    sources = [(reference(), key) for reference, key, _ in view.origin or ()]
-    while sources and sources[0][0] is None:
-        del sources[0]
-    if not sources:
-        return []
-    nested: list[Any] = [sources[0][0]]  # what each key was applied to, from the oldest that is alive on
-    for _, key in sources[:-1]:
-        nested.append(getitem(nested[-1], key))
-    updated = []
-    for (source, key), whole in zip(reversed(sources), reversed(nested), strict=True):
-        values = put(whole, values, key)
-        if source is not None:
-            updated.append((source, values))
-    return updated
+def _taken(x: Any, step: Any) -> Any:
+    return step.take(x) if isinstance(step, Moved) else getitem(x, step)
+
+
+def put_into_root(view: Tensor, values: Tensor) -> Tensor:
+    """The values of the Tensor that `view` is a view of, once `view` has `values`."""
+    if type(view.aliases) is not tuple:
+        return values
+    root, steps = view.aliases
+    nested: list[Any] = [root]  # what each step was applied to
+    for step in steps[:-1]:
+        nested.append(_taken(nested[-1], step))
+    for step, whole in zip(reversed(steps), reversed(nested), strict=True):
+        # In order again, for what is a view of it now should be one later, too.
+        values = copy(step.put(values)) if isinstance(step, Moved) else put(whole, values, step)
+    return values
+
+
+def taken_anew(root: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The views of `root` that are alive, each with the values that it has now."""
+    anew: list[tuple[Tensor, Tensor]] = []
+    for reference in tuple(root.aliases) if type(root.aliases) is list else ():  # which what is taken here enters, for a while
+        view = reference()
+        if view is not None:
+            out: Any = root
+            for step in view.aliases[1]:
+                out = _taken(out, step)
+            anew.append((view, out))
+    return anew
 
 
 _latest: weakref.ref[Tensor] | None = None  # the view that was written into, if nothing was written since
@@ -76,7 +83,7 @@ _latest: weakref.ref[Tensor] | None = None  # the view that was written into, if
 def note(x: Tensor) -> None:
     """Note that x was given other values, and what it is a view of with it."""
     global _latest
-    _latest = None if x.origin is None else weakref.ref(x)
+    _latest = weakref.ref(x) if type(x.aliases) is tuple else None
 
 
 def is_written(value: Any, target: Tensor, key: Any) -> bool:
@@ -84,7 +91,8 @@ def is_written(value: Any, target: Tensor, key: Any) -> bool:
     global _latest
     latest, _latest = _latest, None
     view = None if latest is None else latest()
-    if view is None or value is not view or view.origin is None or not _is_view(key):
+    if view is None or value is not view or not _is_view(key):
         return False
-    reference, taken, _ = view.origin[-1]
-    return reference() is target and bool(taken == key)
+    root, steps = view.aliases
+    before = target.aliases[1] if type(target.aliases) is tuple else ()
+    return root is root_of(target) and bool(steps == (*before, key))

@@ -41,7 +41,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
-@primitive(standard=True, x=lambda g, x_shape: reshape(g, x_shape))
+@primitive(standard=True, moves=True, x=lambda g, x_shape: reshape(g, x_shape))
 def reshape(x: A, /, shape: tuple[int, ...], *, copy: bool | None = None) -> A:
     """The same elements, in order, in another shape; one size may be -1 and follows from the others.
 
@@ -61,7 +61,7 @@ def broadcast_to(x: A, /, shape: tuple[int, ...]) -> A:
     return array_namespace(x).broadcast_to(x, shape)
 
 
-@primitive(standard=True, x=lambda g, x_shape: reshape(g, x_shape))
+@primitive(standard=True, moves=True, x=lambda g, x_shape: reshape(g, x_shape))
 def expand_dims(x: A, /, axis: int = 0) -> A:
     """A new axis of size 1 at position `axis` of the result.
 
@@ -71,7 +71,7 @@ def expand_dims(x: A, /, axis: int = 0) -> A:
     return array_namespace(x).expand_dims(x, axis=axis)
 
 
-@primitive(standard=True, x=lambda g, x_shape: reshape(g, x_shape))
+@primitive(standard=True, moves=True, x=lambda g, x_shape: reshape(g, x_shape))
 def squeeze(x: A, /, axis: Axes = None) -> A:
     """Without the axes named, which must have size 1; without all axes of size 1 if none is named.
 
@@ -84,7 +84,7 @@ def squeeze(x: A, /, axis: Axes = None) -> A:
     return array_namespace(x).squeeze(x, axis)
 
 
-@primitive(standard=True, x=lambda g, axes: permute_dims(g, _inverse(axes)))
+@primitive(standard=True, moves=True, x=lambda g, axes: permute_dims(g, _inverse(axes)))
 def permute_dims(x: A, /, axes: tuple[int, ...]) -> A:
     """The axes in another order: axis i of the result is axis ``axes[i]`` of x.
 
@@ -94,7 +94,7 @@ def permute_dims(x: A, /, axes: tuple[int, ...]) -> A:
     return array_namespace(x).permute_dims(x, axes)
 
 
-@primitive(standard=True, x=lambda g: matrix_transpose(g))
+@primitive(standard=True, moves=True, x=lambda g: matrix_transpose(g))
 def matrix_transpose(x: A, /) -> A:
     """The last two axes swapped. Not conjugated.
 
@@ -104,7 +104,7 @@ def matrix_transpose(x: A, /) -> A:
     return array_namespace(x).matrix_transpose(x)
 
 
-@primitive(standard=True, x=lambda g, source, destination: moveaxis(g, destination, source))
+@primitive(standard=True, moves=True, x=lambda g, source, destination: moveaxis(g, destination, source))
 def moveaxis(x: A, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> A:
     """Axes moved from the positions `source` to the positions `destination`, the others keeping their order.
 
@@ -114,7 +114,7 @@ def moveaxis(x: A, source: int | tuple[int, ...], destination: int | tuple[int, 
     return array_namespace(x).moveaxis(x, source, destination)
 
 
-@primitive(standard=True, x=lambda g, axis: flip(g, axis=axis))
+@primitive(standard=True, moves=True, x=lambda g, axis: flip(g, axis=axis))
 def flip(x: A, /, *, axis: Axes = None) -> A:
     """The elements in reverse order along `axis`; along every axis if it is None.
 

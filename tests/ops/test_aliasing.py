@@ -1,6 +1,6 @@
 """gpugrad.ops.aliasing: what is written into a view changes what the view was taken from, as with NumPy's arrays."""
 
-import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -93,6 +93,36 @@ def a_single_element(x):
     return x + total
 
 
+def moved(x):
+    xp = np if isinstance(x, np.ndarray) else gg
+    x.T[0] = 5.0
+    flat = xp.reshape(x, (-1,))
+    flat[2::3] *= 2.0
+    xp.moveaxis(x[None], 0, -1)[1, :, 0] += 1.0
+    xp.flip(x, axis=1)[0, 0] = 9.0
+    _, second = xp.reshape(x, (2, 3, 2))
+    second -= 1.0
+    xp.squeeze(xp.expand_dims(x, axis=1), axis=1)[...] += 0.5
+    xp.permute_dims(x[None], (2, 0, 1))[3] **= 2
+    return x + flat.reshape(3, 4)
+
+
+def a_copy_in_another_order(x):
+    xp = np if isinstance(x, np.ndarray) else gg
+    copied = xp.reshape(x.T, (-1,))  # a view in no library
+    copied[0] = 77.0
+    return x
+
+
+def views_of_one_another(x):
+    upper, lower, corner = x[:-1], x[1:], x[1:][0, 2:]
+    upper += 1.0
+    lower *= 2.0
+    corner -= upper[1, 2:]
+    x += 1.0
+    return upper * lower + x[1:]
+
+
 WRITING = [
     nested,
     twice_removed,
@@ -105,11 +135,16 @@ WRITING = [
     views_that_overlap,
     a_view_of_what_has_changed,
     a_single_element,
+    moved,
+    a_copy_in_another_order,
+    views_of_one_another,
 ]
 
 
 @pytest.mark.parametrize("function", WRITING)
 def test_as_numpy(function, backend: Backend):
+    if function is moved and backend.name == "array-api-strict":
+        pytest.skip("array-api-strict does not tell what is a view")
     expected = function(X.copy())
     out = function(gg.asarray(backend.asarray(X)))
     assert backend.to_numpy(out.array).tolist() == expected.tolist()
@@ -158,28 +193,36 @@ def test_a_view_outlives_what_it_was_taken_from():
     assert view.tolist() == (X[1] + 1.0).tolist()
 
 
-def test_a_view_keeps_nothing_alive():
-    x = gg.tensor(X, requires_grad=True)
-    whole = x * 2.0
-    view = whole[0].detach()
-    row = whole[1]
-    del whole
-    gc.collect()
-    assert row.origin[0][0]() is None and view.tolist() == (2 * X[0]).tolist()
+def test_views_are_forgotten_with_the_last_of_them():
+    x = gg.asarray(X.copy())
+    for i in range(100):
+        row = x[i % 3]
+        part = gg.flip(row)
+    assert len(x.aliases) < 10
+    del row, part
+    before = id(x.array)
+    x[0] = 5.0
+    assert x.aliases is None and id(x.array) == before  # written in place, as if there had been no views
 
 
-def test_what_was_saved_can_be_restored():
+def test_a_view_keeps_what_it_was_taken_from_but_not_the_other_way_round():
+    x = gg.asarray(X) * 1.0
+    row, root = x[0][1:], weakref.ref(x)
+    view = weakref.ref(row)
+    del x
+    assert root() is not None
+    del row
+    assert view() is None and root() is None
+
+
+def test_what_is_saved_for_later_is_saved_as_a_copy():
+    """As with NumPy's arrays: a view sees what changes."""
     x = gg.asarray(X)
-    old = x[0]
+    saved, seen = x[0].clone(), x[0]
     x[0] = 0.0
-    assert x[0].tolist() == [0.0] * 4
-    x[0] = old
-    assert x.tolist() == X.tolist()
-    row = x[1]
-    row += 1.0
-    x[1] = 0.0
-    x[1] = row
-    assert x[1].tolist() == (X[1] + 1.0).tolist()
+    assert seen.tolist() == [0.0] * 4
+    x[0] = saved
+    assert x.tolist() == X.tolist() and seen.tolist() == X[0].tolist()
 
 
 def test_an_update_by_key_is_recorded_once():
@@ -220,6 +263,37 @@ def test_a_view_that_becomes_recorded_makes_its_source_record():
 
 
 keys = st.sampled_from([0, 1, -1, slice(None), slice(1, None), slice(None, None, -1), slice(0, 3, 2), None, ..., np.int64(1)])
+
+
+steps = st.tuples(st.sampled_from(["view", "add", "multiply", "set", "forget"]), st.integers(0, 5), keys)
+
+
+@given(st.lists(steps, min_size=2, max_size=9))
+def test_programs_of_views_and_writes(program):
+    """Every view, too, has the values that NumPy's has."""
+
+    def run(x):
+        views = [x]
+        for what, number, key in program:
+            view = views[number % len(views)]
+            try:
+                if what == "view" and view[key].shape:
+                    views.append(view[key])
+                elif what == "add":
+                    view += 1.0
+                elif what == "multiply":
+                    view[key] *= 2.0
+                elif what == "set":
+                    view[key] = 0.5
+                elif what == "forget" and len(views) > 1:
+                    del views[1 + number % (len(views) - 1)]
+            except IndexError:
+                pass
+        return [view.tolist() for view in views]
+
+    assert run(gg.asarray(X.copy())) == run(X.copy())
+    recorded = gg.tensor(X, requires_grad=True) * 1.0
+    assert run(recorded) == run(X.copy())
 
 
 @given(st.lists(keys, min_size=1, max_size=3))
