@@ -32,7 +32,7 @@ from gpugrad.differentiate import (
 )
 from gpugrad.errors import (
     AnomalyError, AxisError, ConversionError, DetachedWarning, DeterminismError, DeviceError, DTypeError, FileFormatError,
-    GpugradError, GraphError, IndexingError, InplaceError, LibraryError, LinAlgError, OutOfMemoryError, RuleError,
+    GpugradError, GraphError, IndexingError, InplaceError, LibraryError, LinAlgError, OptionError, OutOfMemoryError, RuleError,
     ShapeError, TracingError, UntraceableError,
 )
 from gpugrad.files import load, save
@@ -92,7 +92,7 @@ device = Device  # PyTorch's name
 __all__ = [
     "AnomalyError", "AxisError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
     "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "LinAlgError",
-    "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
+    "OptionError", "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
     "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any",
     "arange", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype",
     "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",

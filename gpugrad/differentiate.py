@@ -16,7 +16,7 @@ from typing import Any
 from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.errors import DeviceError, DTypeError, GraphError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
 from gpugrad.modes import enable_grad, is_grad_enabled
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.creation import raw_full
@@ -255,7 +255,7 @@ def _argnums(argnums: int | Sequence[int], args: Sequence[Any], kwargs: dict[str
             raise ShapeError(f"{name}: argnums names argument {number}, but {len(args)} positional arguments were given{hint}")
     numbers = [number % len(args) for number in numbers]
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"{name}: argnums {argnums} names an argument twice")
+        raise OptionError(f"{name}: argnums {argnums} names an argument twice")
     return numbers
 
 

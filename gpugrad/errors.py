@@ -6,6 +6,7 @@
      └── GpugradError                 catches all of them
           ├── ShapeError              (ValueError)    shapes that do not fit each other or the op
           │    └── AxisError          (IndexError)    an axis that the array does not have
+          ├── OptionError             (ValueError)    an option that is unknown, out of range, or cannot be met
           ├── LinAlgError             (numpy.linalg.LinAlgError)  a matrix that is singular, or not positive definite
           ├── DTypeError              (TypeError)     a dtype or a type that the op cannot take
           │    └── UnsupportedOperandError            an operand that is no array and no number
@@ -41,6 +42,10 @@ class ShapeError(GpugradError, ValueError):
 
 class AxisError(ShapeError, IndexError):
     """An axis is out of range. An IndexError too, as in NumPy: the standard asks for one."""
+
+
+class OptionError(GpugradError, ValueError):
+    """An option has a value that the function does not know, that is out of range, or that cannot be met for what it is given."""
 
 
 class LinAlgError(GpugradError, numpy.linalg.LinAlgError):

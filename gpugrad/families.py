@@ -41,12 +41,12 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import place_of
 from gpugrad.arrays.dtypes import is_inexact
-from gpugrad.arrays.explain import explain
+from gpugrad.arrays.explain import explain, explaining
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
 from gpugrad.modes import flags
-from gpugrad.tape import Moved, Node, Rule, Tensor, alias, shares
+from gpugrad.tape import Node, Rule, Tensor, alias
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -212,6 +212,11 @@ def _declare(
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
     """Register a function that is differentiable because it is written in other ops: it needs no rule, but has a record too."""
+    return registered(explaining(function))
+
+
+def registered(function: Function) -> Function:
+    """As :func:`composite`, for what hands its operands to an op of its own name, whose errors are clear: calls cost nothing more."""
     REGISTRY[function.__name__] = function
     return function
 
@@ -250,7 +255,7 @@ def _factory(form: _Form) -> Callable[..., Any]:
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
         "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine, "place_of": place_of,
-        "is_inexact": is_inexact, "shares": shares, "Moved": Moved, "alias": alias,
+        "is_inexact": is_inexact, "alias": alias,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
     factory: Callable[..., Any] = scope["factory"]
@@ -328,10 +333,13 @@ def _moving(form: _Form) -> list[str]:
     if not form.moves:
         return []
     ((x, residuals),) = form.keeps
-    kept = "".join(_residual(name) + ", " for name in residuals)
-    take = f"lambda z: wrapper(z{form.arguments.removeprefix(x)})"
-    put = f"lambda z, kept=({kept}): {x}_rule.function(z, *kept)"  # not the array, which is to be freed with its Tensor
-    return [f"    if shares(out, {x}):", f"        alias(result, _tensor, Moved({take}, {put}))"]
+    kept = "".join(f", {_residual(name)}" for name in residuals).replace(f"{x}.shape", "whole.shape")
+    step = f"lambda z, whole=None: wrapper(z{form.arguments.removeprefix(x)}) if whole is None else {x}_rule.function(z{kept})"
+    return [
+        '    base = getattr(out, "base", None)  # which is the array, or what that is a view of; None where a library does not tell',
+        f"    if base is not None and (base is {x} or base is {x}.base):",
+        f"        alias(result, _tensor, {step})",  # which may not hold the array: that is freed with its Tensor
+    ]
 
 
 def _residual(name: str) -> str:

@@ -21,6 +21,7 @@ from gpugrad.compile.program import Run
 from gpugrad.compile.symbols import Symbol, current_trace
 from gpugrad.debug import caller, examine
 from gpugrad.differentiate import vjp
+from gpugrad.errors import OptionError
 from gpugrad.fused_gradient import Bound, Cut, JointTrace, Pair, Pull
 from gpugrad.modes import DEBUG, RECORD, enable_grad, flags, no_grad
 from gpugrad.ops.elementwise import where
@@ -188,10 +189,10 @@ class fuse(Generic[P, R]):
     def source(self, language: str, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """The source of the kernels for arguments like these, in "c" or "cuda"; for Tensors that record, also of the gradient.
 
-        Nothing is compiled or run: CUDA source can be read on a machine without a GPU. Raises ValueError for another language.
+        Nothing is compiled or run: CUDA source can be read on a machine without a GPU. Raises OptionError for another language.
         """
         if language not in ("c", "cuda"):
-            raise ValueError(f"source: got {language!r}, expected 'c' or 'cuda'")
+            raise OptionError(f"source: got {language!r}, expected 'c' or 'cuda'")
         parts = [
             generated(language, name, outputs, inputs, strided)
             for name, outputs, inputs, strided in self._programs(args, kwargs)

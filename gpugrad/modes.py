@@ -12,7 +12,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from gpugrad.errors import DeterminismError, DTypeError
+from gpugrad.errors import DeterminismError, DTypeError, OptionError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _log = logging.getLogger("gpugrad")
@@ -215,11 +215,11 @@ def set_float32_matmul_precision(precision: str, /) -> None:
     """How exact products of float32 and complex64 matrices are on CUDA GPUs, from here on and in new threads.
 
     "highest", as at the start: all 24 bits of the operands. "high": tensor cores round them to TF32, 11 bits, for speed; sums remain in
-    float32. On the CPU it changes nothing. Raises ValueError for anything else.
+    float32. On the CPU it changes nothing. Raises OptionError for anything else.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
     """
     if precision not in ("highest", "high"):
-        raise ValueError(f"set_float32_matmul_precision: got {precision!r}, expected 'highest' or 'high'")
+        raise OptionError(f"set_float32_matmul_precision: got {precision!r}, expected 'highest' or 'high'")
     _float32_matmul_precision.set_everywhere(precision)
 
 

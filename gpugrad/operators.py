@@ -31,6 +31,7 @@ from gpugrad.errors import (
     DTypeError,
     GraphError,
     InplaceError,
+    OptionError,
     ShapeError,
     UnsupportedOperandError,
 )  # fmt: skip
@@ -49,7 +50,7 @@ from gpugrad.ops import (
     transfer,
     views,
 )
-from gpugrad.tape import Leaf, Tensor, raw, require_grad
+from gpugrad.tape import Leaf, Tensor, alias, raw, require_grad
 
 Axes = int | tuple[int, ...] | None
 P = ParamSpec("P")
@@ -118,20 +119,21 @@ def _in_place(op: Binary, symbol: str) -> Callable[[Any, Any], Tensor]:
 
 def _assign(x: Tensor, out: Tensor, what: str) -> Tensor:
     """Give x the values of `out`, and so what x is a view of and its other views. All change or, if that is a leaf that records, none."""
-    if x.aliases is not None:
-        root = aliasing.root_of(x)
-        if root is not x:
-            _refuse_leaf(root, f"{what} of a view")
-            _rebind(root, aliasing.put_into_root(x, out))
-        _rebind(x, out)
-        if root is x or type(x.node) is not Leaf:
-            for view, values in aliasing.taken_anew(root):
-                if view is not x and type(view.node) is not Leaf:  # one that was made a leaf is on its own
-                    _rebind(view, values)
-        aliasing.note(x)
-        return x
     aliasing.note(x)
-    return _rebind(x, out)
+    if not x.aliases:
+        return _rebind(x, out)
+    root = aliasing.root_of(x)
+    values, changed = out, [(x, out)]
+    if root is not x:
+        _refuse_leaf(root, f"{what} of a view")
+        values = aliasing.put_into_root(x, out)
+        # In the memory of the root, for what is a view of x depends on how its elements lie there.
+        changed = [(root, values), (x, Tensor(aliasing.taken(x, values.array), out.node))]
+    if root is x or type(x.node) is not Leaf:
+        changed += aliasing.taken_anew(root, Tensor(values.array, values.node), x)
+    for tensor, anew in changed:
+        _rebind(tensor, anew)
+    return x
 
 
 def _refuse_leaf(x: Tensor, what: str) -> None:
@@ -382,14 +384,14 @@ class Operators:
         array = _as_numpy(cast("Tensor", self), "conversion to NumPy")
         if dtype is not None and array.dtype != dtype:
             if copy is False:
-                raise ValueError(f"conversion to NumPy: copy=False, but from {array.dtype} to {dtype} needs a copy")
+                raise OptionError(f"conversion to NumPy: copy=False, but from {array.dtype} to {dtype} needs a copy")
             return array.astype(dtype)
         return array.copy() if copy else array
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         namespace = sys.modules["gpugrad"]  # which imports this module, so it cannot be imported here
         if api_version is not None and api_version not in namespace.SUPPORTED_API_VERSIONS:
-            raise ValueError(
+            raise OptionError(
                 f"API version {api_version!r} is not supported, only {', '.join(namespace.SUPPORTED_API_VERSIONS)}"
             )
         return namespace
@@ -457,7 +459,8 @@ class Operators:
         array = self.array
         for i, row in enumerate(shape.unstack(cast("Tensor", self))):
             if self.array is array:
-                aliasing.remember(row, cast("Tensor", self), i)
+                if row.array.shape:
+                    alias(row, cast("Tensor", self), i)
                 yield row
             else:  # the loop has written into it
                 yield self[i]
@@ -598,8 +601,13 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Tensor:
         me = cast("Tensor", self)
+        if type(key) is int or type(key) is slice:  # in haste: the common cases
+            out = indexing.getitem(me, key)
+            if out.array.shape:
+                alias(out, me, key)
+            return out
         key = indexing.raw_key(key)
-        out = cast("Tensor", indexing.getitem(me, key))
+        out = indexing.getitem(me, key)
         aliasing.remember(out, me, key)
         return out
 

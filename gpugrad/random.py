@@ -129,7 +129,7 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int, /) -> Generator:
-    """Seed the default generator, for all devices. Returns it. Raises ValueError for a negative seed."""
+    """Seed the default generator, for all devices. Returns it. Raises OptionError for a negative seed."""
     return default_generator.manual_seed(seed)
 
 

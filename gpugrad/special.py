@@ -7,10 +7,13 @@ that needs it raises GraphError. SciPy looks for this module on the namespaces o
 import math
 from typing import Any
 
+from gpugrad.arrays.explain import explaining as _explaining
+from gpugrad.errors import ShapeError as _ShapeError
 from gpugrad.nn.functional.softmax import log_softmax as _log_softmax
 from gpugrad.nn.functional.softmax import softmax as _softmax
 from gpugrad.ops.elementwise import expm1, log1p
 from gpugrad.ops.shape import moveaxis as _moveaxis
+from gpugrad.ops.shape import normalize_axis as _normalize_axis
 from gpugrad.ops.shape import reshape as _reshape
 from gpugrad.ops.special.airy import airy, modstruve, struve
 from gpugrad.ops.special.bessel import (
@@ -159,6 +162,7 @@ __all__ = [
 _Axes = int | tuple[int, ...] | None
 
 
+@_explaining
 def softmax(x: Any, axis: _Axes = None) -> Any:
     """exp(x) / sum(exp(x)) over `axis` (all axes for None); the largest element is subtracted first, so nothing overflows.
 
@@ -166,9 +170,10 @@ def softmax(x: Any, axis: _Axes = None) -> Any:
     Raises ShapeError if an axis is out of range or has no elements.
     Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.softmax.html
     """
-    return _over(_softmax, x, axis)
+    return _over("softmax", _softmax, x, axis)
 
 
+@_explaining
 def log_softmax(x: Any, axis: _Axes = None) -> Any:
     """log(softmax(x, axis)), accurate where softmax is nearly 0 or 1.
 
@@ -176,15 +181,18 @@ def log_softmax(x: Any, axis: _Axes = None) -> Any:
     Raises ShapeError if an axis is out of range or has no elements.
     Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.log_softmax.html
     """
-    return _over(_log_softmax, x, axis)
+    return _over("log_softmax", _log_softmax, x, axis)
 
 
-def _over(function: Any, x: Any, axis: _Axes) -> Any:
+def _over(name: str, function: Any, x: Any, axis: _Axes) -> Any:
     """`function` of one axis, of several taken as one."""
     x = _inexact_array(x)
-    if isinstance(axis, int) and x.ndim:
-        return function(x, axis)
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    given = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(_normalize_axis(i, x.ndim, name) for i in given)
+    if len(set(axes)) < len(axes):
+        raise _ShapeError(f"{name}: axis is {axis} for an array of {x.ndim} dimensions, expected each of them once")
+    if len(axes) == 1:
+        return function(x, axes[0])
     last = tuple(range(-len(axes), 0))
     moved = _moveaxis(x, axes, last)
     kept = x.ndim - len(axes)

@@ -15,10 +15,11 @@ its children, so descending numbers are a topological order.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gpugrad.arrays.dtypes import is_inexact
 from gpugrad.errors import DTypeError
@@ -51,34 +52,38 @@ class Tensor(_Methods):
         self.aliases = None
 
 
-class Moved(NamedTuple):
-    """How a view was taken that has all the elements of its source, and how its values go back: ``reshape``, ``flip``, ..."""
-
-    take: Callable[[Any], Any]
-    put: Callable[[Any], Any]
-
-
-def shares(view: Any, array: Any) -> bool:
-    """Whether a raw array that was made of another one, by moving elements, is a view of it; of a library that does not tell, none is."""
-    base = getattr(view, "base", None)
-    return base is not None and (base is array or base is array.base)
+_pruning = threading.Lock()
+_reference = weakref.ref
 
 
 def alias(view: Tensor, source: Tensor, step: Any) -> None:
-    """Note that `view` was taken from `source` by `step`, a key or a Moved."""
+    """Note that `view` was taken from `source` by `step`, a key or a function (see ``ops/aliasing.py``)."""
     aliases = source.aliases
     if type(aliases) is tuple:
         source, steps = aliases
-        view.aliases = (source, (*steps, step))
+        view.aliases = source, (*steps, step)
         aliases = source.aliases
     else:
-        view.aliases = (source, (step,))
+        view.aliases = source, (step,)
     if aliases is None:
-        source.aliases = [weakref.ref(view)]
-        return
-    if len(aliases) & (len(aliases) - 1) == 0:  # now and then forget those that are gone
-        aliases[:] = [reference for reference in aliases if reference() is not None]
-    aliases.append(weakref.ref(view))
+        with _pruning:
+            if source.aliases is None:
+                source.aliases = []
+        aliases = source.aliases
+    aliases.append(_reference(view))
+    if not len(aliases) & 63:
+        size = len(aliases)
+        if not size & (size - 1):
+            forget(aliases, size // 2)
+
+
+def forget(aliases: list[Any], most: int) -> None:
+    """Drop the references to views that are gone, unless more than `most` are alive: so the cost of a view stays constant."""
+    with _pruning:  # while another thread may append
+        size = len(aliases)
+        alive = [reference for reference in aliases[:size] if reference() is not None]
+        if len(alive) <= most:
+            aliases[:size] = alive
 
 
 class Rule:

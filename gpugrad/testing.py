@@ -10,6 +10,7 @@ import numpy
 from gpugrad.arrays.devices import device_of, to_numpy
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.differentiate import vjp
+from gpugrad.errors import OptionError
 from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor, raw
 from gpugrad.trees import Tree, aligned, leaves, map_leaves, same_structure
@@ -71,14 +72,14 @@ def check_grads(
 
     Arguments are trees of float64 or complex128 arrays on any backend; integers, booleans and other leaves are passed on
     unchanged. `argnums` names the arguments to differentiate (all with floating-point leaves for None).
-    Raises AssertionError with both numbers; ValueError for an argument in less than double precision.
+    Raises AssertionError with both numbers; OptionError for an argument in less than double precision.
     """
     rng = numpy.random.default_rng(seed)
     chosen = [i for i, arg in enumerate(args) if any(map(_differentiable, leaves(arg)))] if argnums is None else sorted(argnums)
     for i in chosen:
         for leaf in leaves(args[i]):
             if _differentiable(leaf) and numpy_dtype(raw(leaf).dtype).name not in ("float64", "complex128"):
-                raise ValueError(f"check_grads: argument {i} has dtype {raw(leaf).dtype}, expected float64 or complex128")
+                raise OptionError(f"check_grads: argument {i} has dtype {raw(leaf).dtype}, expected float64 or complex128")
     picked = [leaf for i in chosen for leaf in leaves(args[i]) if _differentiable(leaf)]
 
     def with_leaves(values: Sequence[Any]) -> list[Any]:

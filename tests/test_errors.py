@@ -12,7 +12,7 @@ from gpugrad import errors
 BUILT_IN = {
     "ShapeError": ValueError, "AxisError": IndexError, "DTypeError": TypeError, "DeviceError": RuntimeError, "DeterminismError": RuntimeError,
     "IndexingError": IndexError, "ConversionError": TypeError, "GraphError": RuntimeError, "RuleError": ValueError,
-    "AnomalyError": ArithmeticError, "FileFormatError": ValueError, "OutOfMemoryError": MemoryError,
+    "AnomalyError": ArithmeticError, "FileFormatError": ValueError, "OptionError": ValueError, "OutOfMemoryError": MemoryError,
 }  # fmt: skip
 
 CLASSES = dict(inspect.getmembers(errors, inspect.isclass))

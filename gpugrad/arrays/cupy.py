@@ -16,7 +16,7 @@ import numpy
 
 from gpugrad.arrays import allocator
 from gpugrad.arrays.cuda import cudnn_attention, cudnn_convolution, gemm, linalg, modules, scatter, transpose, windows
-from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, registrar, typed
+from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, moving, registrar, typed
 from gpugrad.errors import DeviceError
 from gpugrad.modes import refuse_nondeterministic
 
@@ -153,6 +153,8 @@ SPELLINGS["solve_triangular"] = linalg.solve_triangular
 
 
 # Indexing -----------------------------------------------------------------------------------------------------------
+
+SPELLINGS.update(moving(cupy))
 
 
 @_spells("put")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -61,6 +62,8 @@ def numpy_dtype(dtype: Any) -> DType:
     """
     if isinstance(dtype, numpy.dtype):
         return dtype
+    if not isinstance(dtype, Hashable):
+        raise DTypeError(f"{dtype!r} is no dtype; pass a NumPy dtype such as gg.float32")
     return _translate(dtype)
 
 

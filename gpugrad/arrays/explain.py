@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import numpy
 
 from gpugrad.arrays.allocator import explained, ran_out
 from gpugrad.arrays.devices import device_of
-from gpugrad.arrays.kernels import WEAK
+from gpugrad.arrays.kernels import WEAK, remedy
 from gpugrad.errors import (
     AxisError,
     DeviceError,
@@ -18,7 +20,11 @@ from gpugrad.errors import (
     LinAlgError,
     OutOfMemoryError,
     ShapeError,
+    UnsupportedOperandError,
 )  # fmt: skip
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def describe(operand: Any) -> str:
@@ -44,9 +50,11 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
     arrays = [x for x in operands if type(x) not in WEAK and hasattr(x, "shape")]
     if isinstance(error, DeviceError) and len({type(x) for x in arrays}) > 1:  # told by the types, which know no GPU's number
         places = sorted({f"{device_of(x)} ({type(x).__module__}.{type(x).__qualname__})" for x in arrays})
-        return DeviceError(f"{name}: operands are on {' and '.join(places)}; move them to one device with .to(device)")
+        return DeviceError(f"{name}: operands are on {' and '.join(places)}; {remedy({type(x) for x in arrays})}")
     if isinstance(error, (GpugradError, Warning)):
         return error
+    if isinstance(error, AttributeError):
+        return _no_array(name, error, operands)
     kind = _kind(error)
     if kind is None:
         return error
@@ -65,6 +73,57 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
             "each pair of sizes, counted from the right, must be equal or contain a 1"
         )
     return kind(f"{name}: got {given}{settings}: {str(error).rstrip('.')}")
+
+
+def explaining(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, which is written in ops, with errors that name it where an argument is no operand for those ops."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def explained_function(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            called = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+            clear = _of_arguments(name, error, args, kwargs) if called else error  # otherwise the signature was not met
+            if clear is error:
+                raise
+            raise clear from error
+
+    return explained_function
+
+
+def _of_arguments(name: str, error: Exception, args: tuple[Any, ...], options: dict[str, Any]) -> Exception:
+    """The exception to raise in place of `error`, which something that the function `name` did with its arguments raised."""
+    if isinstance(error, UnsupportedOperandError):
+        said = str(error)
+        return error if said.startswith(f"{name}:") else UnsupportedOperandError(f"{name}:{said.partition(':')[2]}")
+    if isinstance(error, GpugradError):
+        return error
+    if isinstance(error, AttributeError):
+        return _no_array(name, error, (*args, *options.values()))
+    for x in (*args, *options.values()):  # an operator tells the types of what it cannot take
+        if not _is_operand(x) and f"'{type(x).__name__}'" in str(error):
+            return _unsupported(name, x)
+    given = " and ".join(map(describe, args))
+    settings = "".join(f", {key}={describe(value)}" for key, value in options.items())
+    return DTypeError(f"{name}: got {given}{settings}: {error}")
+
+
+def _no_array(name: str, error: AttributeError, operands: tuple[Any, ...]) -> Exception:
+    """What to raise where an operand, or one of a list of them, lacks what arrays have; else `error`."""
+    for x in operands:
+        if any(error.obj is part for part in (x, *(x if isinstance(x, (list, tuple, str)) else ()))):
+            return _unsupported(name, error.obj)
+    return error
+
+
+def _is_operand(x: Any) -> bool:
+    return (type(x) in WEAK and x is not None) or hasattr(x, "shape")
+
+
+def _unsupported(name: str, x: Any) -> UnsupportedOperandError:
+    return UnsupportedOperandError(f"{name}: got {type(x).__name__}, expected a Tensor or an array; convert it with gg.asarray")
 
 
 def _kind(error: Exception) -> type[Exception] | None:

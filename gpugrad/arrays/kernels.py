@@ -7,7 +7,8 @@ of that name in NumPy or CuPy; the op's definition, which is written against the
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import NoneType
 from typing import Any, TypeAlias
 
 import numpy
@@ -55,7 +56,7 @@ class Kernels(dict[type, Kernel]):
             cupy_backend = importlib.import_module("gpugrad.arrays.cupy")
             kernel: Kernel = cupy_backend.kernel(self.name, self.standard, self.definition)
             return self.compiled(kernel) if self.compiled else kernel
-        if array_type in WEAK:
+        if array_type in WEAK and array_type is not NoneType:  # which stands only beside an array
             return _on_numbers(numpy_backend.spelling(self.name, self.standard) or self.definition)
         own = getattr(array_type, "__gpugrad_kernels__", {}).get(self.name)
         if own is not None:
@@ -96,13 +97,13 @@ class Combined(dict[tuple[type, ...], Kernel]):
 
     def __missing__(self, types: tuple[type, ...]) -> Kernel:
         kernels = self.kernels
+        if types[0] is NoneType:
+            kernels[NoneType]  # raises: only what comes after the first operand may be left out
         arrays = sorted({numpy.ndarray if issubclass(t, numpy.ndarray) else t for t in types if not _is_number(t)}, key=str)
         arrays = [t for t in arrays if hasattr(t, "__gpugrad_kernels__")] or arrays  # which know what goes with them
         found = [kernels[t] for t in arrays]  # raises where one is no array at all
         if len(arrays) > 1:
-            raise DeviceError(
-                f"{kernels.name}: operands are on {' and '.join(map(_place, arrays))}; move them to one device with .to(device)"
-            )
+            raise DeviceError(f"{kernels.name}: operands are on {' and '.join(map(_place, arrays))}; {remedy(arrays)}")
         scalars = [t for t in types if issubclass(t, numpy.generic)]
         if found:
             kernel = _strengthened(found[0]) if scalars and found[0] is kernels.definition else found[0]
@@ -110,6 +111,13 @@ class Combined(dict[tuple[type, ...], Kernel]):
             kernel = kernels[scalars[0] if scalars else types[0]]
         self[types] = kernel
         return kernel
+
+
+def remedy(kinds: Iterable[type]) -> str:
+    """What brings arrays of these types together."""
+    if all(issubclass(kind, (numpy.ndarray, numpy.generic)) or is_cupy(kind) for kind in kinds):
+        return "move them to one device with .to(device)"
+    return "bring an array of another library with gg.from_dlpack, or gg.asarray"
 
 
 def _is_number(kind: type) -> bool:

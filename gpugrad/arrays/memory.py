@@ -9,7 +9,7 @@ from typing import Any
 from gpugrad.arrays import allocator
 from gpugrad.arrays.allocator import in_bytes
 from gpugrad.arrays.devices import Device, DeviceLike, cuda_is_available, gpu, import_cupy, on
-from gpugrad.errors import GpugradError
+from gpugrad.errors import GpugradError, OptionError
 
 
 @contextmanager
@@ -91,11 +91,11 @@ def set_memory_limit(limit: int | float | None, device: int | DeviceLike | None 
     """Let arrays of this process take at most so much of a GPU: bytes, as an integer, or a fraction of its memory, as a float.
 
     None lifts the limit. It holds for what is allocated from now on; beyond it OutOfMemoryError is raised.
-    Raises ValueError for a negative number, and for a fraction above 1 or of 0.
+    Raises OptionError for a negative number, and for a fraction above 1 or of 0.
     """
     good = limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit > 0)
     if not good and not (isinstance(limit, float) and 0 < limit <= 1):
-        raise ValueError(
+        raise OptionError(
             f"set_memory_limit: limit is {limit!r}, expected a number of bytes, a fraction of the memory between 0.0 and 1.0, or None"
         )
     with _pool(device) as (_, pool):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
 
-from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, registrar, typed
+from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, moving, registrar, typed
 
 # NumPy's stubs have no overload for a keepdims that is only known at run time.
 _add_reduce: Any = numpy.add.reduce
@@ -197,9 +197,7 @@ def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
     return out
 
 
-@_spells("take")
-def _take(x: Any, indices: Any, /, *, axis: Any = None) -> Any:
-    return x.take(indices, axis)
+SPELLINGS.update(moving(numpy))
 
 
 # Elementwise --------------------------------------------------------------------------------------------------------

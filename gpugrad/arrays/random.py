@@ -19,7 +19,7 @@ log, cos and sin, whose last bits differ between NumPy's and CUDA's (and between
 The words are split into 32-bit halves in memory order, the low half first: every CUDA host is little-endian. A big-endian CPU
 would draw the same samples with neighbours swapped.
 
-Values out of range raise ValueError (ShapeError for shapes and counts), wrong types DTypeError, absent devices DeviceError.
+Values out of range raise OptionError (ShapeError for shapes and counts), wrong types DTypeError, absent devices DeviceError.
 """
 
 import functools
@@ -36,7 +36,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpugrad.arrays.devices import Device, import_cupy, on
-from gpugrad.errors import DeviceError, DTypeError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, OptionError, ShapeError
 
 # A raw array: numpy.ndarray or cupy.ndarray. CuPy may be absent, so there is no common type to name.
 Array = Any
@@ -70,7 +70,7 @@ def bits(seed: int, offset: int, count: int, device: str | int | None = None) ->
         A new array of dtype uint64 and shape ``(count,)``.
 
     Raises:
-        ValueError: a negative seed, or an offset out of range.
+        OptionError: a negative seed, or an offset out of range.
         ShapeError: a negative count.
         DTypeError: a seed, offset or count that is not an int.
         DeviceError: a device that is unknown or absent.
@@ -87,7 +87,7 @@ def bits(seed: int, offset: int, count: int, device: str | int | None = None) ->
 def _key(seed: int) -> int:
     """The 128-bit key of a seed: itself where it fits, else a hash, since a remainder would make easy collisions."""
     if seed < 0:
-        raise ValueError(f"seed must be a non-negative int, got {seed}; leave it out for a seed from the operating system")
+        raise OptionError(f"seed must be a non-negative int, got {seed}; leave it out for a seed from the operating system")
     if seed < _KEYS:
         return seed
     digest = hashlib.blake2b(seed.to_bytes((seed.bit_length() + 7) // 8, "little"), digest_size=16).digest()
@@ -140,7 +140,7 @@ def _device_index(device: str | int | None) -> int | None:
 def state(seed: int, offset: int) -> Array:
     """The state of the stream of ``seed`` at block number ``offset``: a NumPy array of dtype uint64 and shape ``(6,)``.
 
-    Raises ValueError and DTypeError as :func:`bits`.
+    Raises OptionError and DTypeError as :func:`bits`.
     """
     key, offset = _key(_integer(seed, "seed")), _offset(offset)
     limbs = (key, key >> 64, offset, offset >> 64, offset >> 128, offset >> 192)
@@ -237,7 +237,7 @@ def uniform(
         dtype: float16, float32 or float64.
 
     Raises:
-        ValueError: bounds that are not finite, empty, or too far apart for the dtype.
+        OptionError: bounds that are not finite, empty, or too far apart for the dtype.
         ShapeError: a negative dimension.
         DTypeError: another dtype, or bounds that are not real numbers.
     """
@@ -248,9 +248,9 @@ def uniform(
     # Both bounds rounded up: low <= x < high on the dtype's own grid is then the same as for the numbers given.
     first, beyond = _round_up(low, dtype), _round_up(high, dtype)
     if not first < beyond:
-        raise ValueError(f"uniform needs low < high with a {dtype} number in [low, high), got [{low}, {high})")
+        raise OptionError(f"uniform needs low < high with a {dtype} number in [low, high), got [{low}, {high})")
     if not float(beyond) - float(first) <= _MAXIMUM[np.dtype(work)]:
-        raise ValueError(f"uniform needs a finite high - low, got [{low}, {high}) in {dtype}; draw from a narrower interval")
+        raise OptionError(f"uniform needs a finite high - low, got [{low}, {high}) in {dtype}; draw from a narrower interval")
     start, span = work(first), work(beyond) - work(first)
     # Rounding is monotonic, so the largest of all k tells whether any sample can round up to high.
     largest = dtype.type(work(1 - 2.0 ** -_UNIT_BITS[work]) * span + start)
@@ -331,7 +331,7 @@ def normal(
         dtype: float16, float32 or float64.
 
     Raises:
-        ValueError: ``mean`` or ``std`` not finite, ``std`` negative, or ``|mean| + 9.5 std`` beyond the dtype's range.
+        OptionError: ``mean`` or ``std`` not finite, ``std`` negative, or ``|mean| + 9.5 std`` beyond the dtype's range.
         ShapeError: a negative dimension.
         DTypeError: another dtype, or ``mean`` or ``std`` not real numbers.
     """
@@ -339,9 +339,9 @@ def normal(
     dtype = _float_dtype(dtype, "normal")
     mean, std = _real(mean, "mean", dtype), _real(std, "std", dtype)
     if std < 0:
-        raise ValueError(f"normal needs std >= 0, got {std}")
+        raise OptionError(f"normal needs std >= 0, got {std}")
     if abs(mean) + 9.5 * std > _MAXIMUM[dtype]:
-        raise ValueError(f"normal with mean {mean} and std {std} overflows {dtype}; use a wider dtype")
+        raise OptionError(f"normal with mean {mean} and std {std} overflows {dtype}; use a wider dtype")
 
     work = _WORK[dtype]
     unsigned, signed, scale = (np.uint64, np.int64, 2.0**-63) if work is np.float64 else (np.uint32, np.int32, 2.0**-31)
@@ -390,7 +390,7 @@ def integers(xp: ModuleType, draw: Draw, shape: int | Sequence[int], low: int, h
         dtype: an integer dtype that holds ``low`` and ``high - 1``.
 
     Raises:
-        ValueError: an empty range, or one beyond the dtype.
+        OptionError: an empty range, or one beyond the dtype.
         ShapeError: a negative dimension.
         DTypeError: a dtype that is not an integer dtype, or bounds that are not ints.
     """
@@ -400,10 +400,10 @@ def integers(xp: ModuleType, draw: Draw, shape: int | Sequence[int], low: int, h
         raise DTypeError(f"integers needs an integer dtype such as int64, got {dtype}")
     low, high = _integer(low, "low"), _integer(high, "high")
     if low >= high:
-        raise ValueError(f"integers needs low < high (high is exclusive), got low {low} and high {high}")
+        raise OptionError(f"integers needs low < high (high is exclusive), got low {low} and high {high}")
     limits = np.iinfo(dtype)
     if low < limits.min or high - 1 > limits.max:
-        raise ValueError(f"integers needs a dtype that holds {low} and {high - 1}, got {dtype} ({limits.min} to {limits.max})")
+        raise OptionError(f"integers needs a dtype that holds {low} and {high - 1}, got {dtype} ({limits.min} to {limits.max})")
 
     size = high - low
     wide = size > 1 << 32
@@ -480,14 +480,14 @@ def bernoulli(xp: ModuleType, draw: Draw, shape: int | Sequence[int], p: float) 
         An array of dtype bool.
 
     Raises:
-        ValueError: ``p`` outside [0, 1] or nan.
+        OptionError: ``p`` outside [0, 1] or nan.
         ShapeError: a negative dimension.
         DTypeError: ``p`` not a real number.
     """
     shape = _shape(shape)
     p = _real(p, "p", np.dtype(np.float64))
     if not 0 <= p <= 1:
-        raise ValueError(f"bernoulli needs a probability 0 <= p <= 1, got {p}")
+        raise OptionError(f"bernoulli needs a probability 0 <= p <= 1, got {p}")
     count = math.prod(shape)
     if min(p, 1 - p) >= 2**-12:
         half = np.uint32(round(p * 2**32))
@@ -516,7 +516,7 @@ class Generator:
         offset: the first block to hand out.
 
     Raises:
-        ValueError: a negative seed, or an offset outside ``0 .. 2**256 - 1``.
+        OptionError: a negative seed, or an offset outside ``0 .. 2**256 - 1``.
         DTypeError: a seed or offset that is not an int.
     """
 
@@ -658,7 +658,7 @@ def _integer(value: Any, name: str) -> int:
 def _offset(value: Any) -> int:
     offset = _integer(value, "offset")
     if not 0 <= offset < _COUNTERS:
-        raise ValueError(f"offset must be a block number from 0 to 2**256 - 1, got {offset}")
+        raise OptionError(f"offset must be a block number from 0 to 2**256 - 1, got {offset}")
     return offset
 
 
@@ -700,7 +700,7 @@ def _real(value: Any, name: str, dtype: np.dtype) -> float:
     except (TypeError, ValueError):
         raise DTypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}") from None
     if not abs(number) <= _MAXIMUM[dtype]:
-        raise ValueError(f"{name} must be finite in {dtype}, got {value!r}")
+        raise OptionError(f"{name} must be finite in {dtype}, got {value!r}")
     return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -68,3 +69,16 @@ def _view(x: Any, /, dtype: Any) -> Any:
 @_spells("getitem")
 def _getitem(x: Any, /, key: Any) -> Any:
     return x[key]
+
+
+def moving(module: Any) -> dict[str, Kernel]:
+    """Spellings of take and roll, of which those of NumPy and CuPy would cut 1.5 down to 1."""
+
+    def take(x: Any, indices: Any, /, *, axis: Any = None) -> Any:
+        return x.take(indices if isinstance(indices, module.ndarray) else operator.index(indices), axis)
+
+    def roll(x: Any, shift: Any, /, *, axis: Any = None) -> Any:
+        whole = tuple(map(operator.index, shift)) if isinstance(shift, tuple) else operator.index(shift)
+        return module.roll(x, whole, axis)
+
+    return {"take": take, "roll": roll}

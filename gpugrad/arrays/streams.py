@@ -14,7 +14,7 @@ from typing import Any
 from gpugrad.arrays import allocator
 from gpugrad.arrays.devices import Device, DeviceLike, device_of, gpu, import_cupy, on
 from gpugrad.arrays.kernels import is_cupy
-from gpugrad.errors import DeviceError, DTypeError
+from gpugrad.errors import DeviceError, DTypeError, OptionError
 
 
 def _check(function: str, argument: Any, expected: type) -> None:
@@ -70,12 +70,12 @@ class Event:
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds from this event to another; both were made with enable_timing, and have happened.
 
-        Raises ValueError if they were not, or were never recorded.
+        Raises OptionError if they were not, or were never recorded.
         """
         _check("elapsed_time", end_event, Event)
         for event in (self, end_event):
             if event._event is None or event._timing["disable_timing"]:
-                raise ValueError("elapsed_time: both events must be made with enable_timing=True, and recorded")
+                raise OptionError("elapsed_time: both events must be made with enable_timing=True, and recorded")
         return float(import_cupy().cuda.get_elapsed_time(self._event, end_event._event))
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy
 
+from gpugrad.errors import OptionError
+
 BURST = 0.05
 """Seconds for which a column is measured in a round: long against the clock's resolution, short against the machine's moods."""
 
@@ -53,9 +55,9 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Raises ValueError for no values."""
+        """Raises OptionError for no values."""
         if not values:
-            raise ValueError("the spread of no measurements was asked for, expected at least one")
+            raise OptionError("the spread of no measurements was asked for, expected at least one")
         if len(values) == 1:
             return cls(values[0], values[0], values[0])
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")

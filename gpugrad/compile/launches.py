@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gpugrad.errors import OptionError
+
 THREADS = 256
 """In a block of a map, a column or a part: 8 blocks fill a multiprocessor."""
 
@@ -58,7 +60,7 @@ def launch(form: str, rows: int, width: int, extent: int, vector: int, split: bo
         return _row(rows, extent, vector, split)
     if form == "column":
         return _column(rows, width, extent, split)
-    raise ValueError(f"no kernels of the form {form!r}")
+    raise OptionError(f"no kernels of the form {form!r}")
 
 
 def finish(places: int, parts: int) -> Launch:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gpugrad.compile import build
+from gpugrad.errors import OptionError
 
 Launcher = Callable[..., None]
 
@@ -79,11 +80,11 @@ def plan(
 
 
 def set_num_threads(n: int) -> None:
-    """Let `n` threads, the calling one included, work on a large kernel. ValueError for less than one, TypeError for what is no integer."""
+    """Let `n` threads, the calling one included, work on a large kernel. OptionError for less than one, TypeError for what is no integer."""
     global _threads
     n = operator.index(n)
     if n < 1:
-        raise ValueError(f"set_num_threads: got {n}, expected 1 or more threads")
+        raise OptionError(f"set_num_threads: got {n}, expected 1 or more threads")
     with _lock:
         _threads = n
         if _library is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpugrad.arrays.devices import CPU
 from gpugrad.data.collate import default_collate
-from gpugrad.errors import DeviceError, IndexingError, ShapeError
+from gpugrad.errors import DeviceError, IndexingError, OptionError, ShapeError
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.indexing import take
 from gpugrad.random import Generator, default_generator
@@ -115,7 +115,7 @@ def random_split(dataset: Any, lengths: Sequence[int] | Sequence[float], generat
 
     Fractions are rounded down, and what is left over goes to the first subsets, one each. `generator` draws, or the
     default generator, which ``gg.manual_seed`` seeds.
-    Raises ValueError for lengths that do not sum up to the length of the dataset, or are negative.
+    Raises OptionError for lengths that do not sum up to the length of the dataset, or are negative.
     """
     size = len(dataset)
     counts = [int(n) for n in lengths]
@@ -126,7 +126,7 @@ def random_split(dataset: Any, lengths: Sequence[int] | Sequence[float], generat
     elif any(n != count for n, count in zip(lengths, counts, strict=True)):
         counts = [-1]
     if sum(counts) != size or any(n < 0 for n in counts):
-        raise ValueError(
+        raise OptionError(
             f"random_split: got lengths {list(lengths)}, expected numbers that sum up to {size}, the length of the dataset, or fractions "
             "that sum up to 1"
         )

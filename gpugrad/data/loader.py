@@ -11,7 +11,7 @@ from gpugrad.arrays import pinned
 from gpugrad.arrays.devices import CPU, DeviceLike, cuda_problem, gpu, on, parse, say_once
 from gpugrad.data.dataset import fetch, items
 from gpugrad.data.prefetch import prefetched
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.ops.transfer import to_device
 from gpugrad.random import Generator, default_generator
 from gpugrad.tape import Tensor
@@ -43,7 +43,7 @@ class DataLoader:
     The batches and their order are the same as without. A dataset that itself draws random numbers should draw from a Generator of
     its own, else its draws and the model's come in another order. With `pin_memory`, batches that stay on the CPU are put into pinned
     memory, from where ``.to("cuda", non_blocking=True)`` copies while the host goes on.
-    Raises ShapeError for an empty dataset, ValueError for a `batch_size` or `prefetch_factor` below 1 and for other `num_workers`,
+    Raises ShapeError for an empty dataset, OptionError for a `batch_size` or `prefetch_factor` below 1 and for other `num_workers`,
     DeviceError for a `device` that is absent, DTypeError for a `collate_fn` that is no function and a `pin_memory` that is no bool.
     """
 
@@ -63,9 +63,11 @@ class DataLoader:
     ) -> None:
         for name, count in ("batch_size", batch_size), ("prefetch_factor", 1 if prefetch_factor is None else prefetch_factor):
             if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-                raise ValueError(f"DataLoader: {name} is {count!r}, expected an integer of 1 or more")
+                raise OptionError(f"DataLoader: {name} is {count!r}, expected an integer of 1 or more")
         if num_workers != 0:
-            raise ValueError(f"DataLoader: num_workers is {num_workers!r}, expected 0: batches are made in the calling process")
+            raise OptionError(
+                f"DataLoader: num_workers is {num_workers!r}, expected 0: batches are made in the calling process"
+            )
         if collate_fn is not None and not callable(collate_fn):
             raise DTypeError(f"DataLoader: collate_fn is {collate_fn!r}, expected a function from a list of samples to a batch")
         if pin_memory not in (True, False):

@@ -31,7 +31,7 @@ class ReLU(Module):
 class GELU(Module):
     """x times the probability that a normal variable is below x, elementwise; `approximate` is "none" or "tanh".
 
-    Raises ValueError for another `approximate`.
+    Raises OptionError for another `approximate`.
     """
 
     def __init__(self, approximate: str = "none") -> None:

@@ -113,7 +113,7 @@ class ModuleList(_Numbered):
 class ModuleDict(Module):
     """A dict of modules, by strings without dots, whose parameters are found. It computes nothing itself.
 
-    Raises DTypeError for a value that is no Module, ValueError for a key that is no such string or names a method.
+    Raises DTypeError for a value that is no Module, OptionError for a key that is no such string or names a method.
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:

@@ -12,7 +12,7 @@ class Dropout(Module):
     """In training mode each element is 0 with probability `p`, else x / (1 - p); in evaluation mode, x itself.
 
     `inplace` is accepted from PyTorch code and changes nothing: results are new Tensors.
-    Raises ValueError for p outside [0, 1].
+    Raises OptionError for p outside [0, 1].
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import CPU, Device, device_of
 from gpugrad.arrays.dtypes import numpy_dtype
-from gpugrad.errors import ShapeError
+from gpugrad.errors import OptionError, ShapeError
 from gpugrad.nn.parameter import overwrite
 from gpugrad.random import Generator, default_generator
 from gpugrad.tape import Tensor
@@ -33,14 +33,14 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which initial weights make up for a nonlinearity: sqrt(2) for "relu", 5/3 for "tanh", 1 for "linear", ...
 
     `param` is the negative slope of "leaky_relu": sqrt(2 / (1 + param ** 2)), 0.01 if it is None.
-    Raises ValueError for an unknown name.
+    Raises OptionError for an unknown name.
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in _GAINS:
         names = ", ".join([*_GAINS, "leaky_relu"])
-        raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}, expected one of {names}")
+        raise OptionError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}, expected one of {names}")
     return _GAINS[nonlinearity]
 
 
@@ -92,7 +92,7 @@ def kaiming_uniform_(
 ) -> T:
     """Uniform in +-sqrt(3) * gain / sqrt(fan), with the gain of `nonlinearity` (`a` the negative slope of leaky_relu).
 
-    Raises ShapeError for fewer than two axes, ValueError for another `mode` than "fan_in" and "fan_out".
+    Raises ShapeError for fewer than two axes, OptionError for another `mode` than "fan_in" and "fan_out".
     Source: K. He et al., "Delving deep into rectifiers", ICCV 2015.
     """
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
@@ -111,7 +111,7 @@ def kaiming_normal_(
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"kaiming: mode is {mode!r}, expected 'fan_in' or 'fan_out'")
+        raise OptionError(f"kaiming: mode is {mode!r}, expected 'fan_in' or 'fan_out'")
     fan = _fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from gpugrad.arrays.devices import CPU, Device, DeviceLike, device_of, gpu
 from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_inexact, numpy_dtype
-from gpugrad.errors import DeviceError, DTypeError, FileFormatError
+from gpugrad.errors import DeviceError, DTypeError, FileFormatError, OptionError
 from gpugrad.nn.parameter import Parameter, overwrite
+from gpugrad.ops import aliasing
 from gpugrad.ops.creation import zeros_like
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.transfer import destination, to_device
@@ -100,7 +101,7 @@ class Module:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assign a parameter under a name that may be computed; None holds the place of one that is absent.
 
-        Raises DTypeError for anything else, ValueError for a name that is taken or has a dot.
+        Raises DTypeError for anything else, OptionError for a name that is taken or has a dot.
         """
         self._register(name, param, Parameter)
 
@@ -122,11 +123,11 @@ class Module:
 
     def _register(self, name: str, value: Any, kind: type) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"{type(self).__name__}: {name!r} cannot name a {kind.__name__}; expected a string without dots")
+            raise OptionError(f"{type(self).__name__}: {name!r} cannot name a {kind.__name__}; expected a string without dots")
         if value is not None and not isinstance(value, kind):
             raise DTypeError(f"{type(self).__name__}.{name}: got {type(value).__name__}, expected a {kind.__name__} or None")
         if hasattr(self, name) and not (name in vars(self) and isinstance(vars(self)[name], (kind, type(None)))):
-            raise ValueError(f"{type(self).__name__}: {name!r} is taken by another attribute; choose another name")
+            raise OptionError(f"{type(self).__name__}: {name!r} is taken by another attribute; choose another name")
         setattr(self, name, value)
 
     # Traversal -------------------------------------------------------------------------------------------------------
@@ -348,6 +349,7 @@ def _replace(x: Tensor, array: Any, grad: Any) -> None:
     if array is x.array:
         return
     node = x.node
+    aliasing.part(x)
     x.array = array
     if isinstance(node, Leaf):
         x.node = Leaf(array.shape, array.dtype)

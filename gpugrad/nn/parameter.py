@@ -7,8 +7,8 @@ from typing import Any
 import numpy
 
 from gpugrad.errors import GraphError
+from gpugrad.modes import no_grad
 from gpugrad.ops.conversion import asarray, home
-from gpugrad.ops.indexing import put
 from gpugrad.ops.transfer import copy
 from gpugrad.tape import Leaf, Tensor, require_grad
 
@@ -47,13 +47,9 @@ class Parameter(Tensor):
 
 
 def overwrite(x: Any, values: Any) -> None:
-    """Give x, a Tensor, other values, or write them into x, an array.
+    """Give x, a Tensor, other values, also if it is a leaf, or write them into x, an array.
 
-    A Tensor gets a new array, since graphs and others may hold the old one; an optimizer takes it into its buffer again.
+    A Tensor gets a new array if graphs or others hold the old one; an optimizer takes it into its buffer again.
     """
-    if not isinstance(x, Tensor):
+    with no_grad():
         x[...] = values
-        return
-    x.array = put(x.array, values, ...)
-    if isinstance(x.node, Leaf):
-        x.node.mark_changed()

@@ -12,7 +12,7 @@ from typing import Any
 from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.compile.accelerate import accelerated
-from gpugrad.errors import AnomalyError, DTypeError
+from gpugrad.errors import AnomalyError, DTypeError, OptionError
 from gpugrad.nn.functional.precision import wide
 from gpugrad.operators import _unshared
 from gpugrad.ops.conversion import asarray
@@ -35,11 +35,11 @@ def clip_grad_norm_(
     min(1, max_norm / (norm + 1e-6)). The norm is a 0-d Tensor where the first gradient is, in float32 or wider; 0 if no parameter
     has a gradient. Gradients are scaled where they are, unless a graph or the user holds the same memory, who keep what they have.
     Raises AnomalyError if the norm is nan or inf and `error_if_nonfinite`, which waits for a GPU (otherwise all gradients become
-    0 or nan); ValueError for another `norm_type`, DTypeError for what is no Tensor.
+    0 or nan); OptionError for another `norm_type`, DTypeError for what is no Tensor.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
     if not norm_type > 0:
-        raise ValueError(f"clip_grad_norm_: norm_type is {norm_type}, expected a positive number or inf")
+        raise OptionError(f"clip_grad_norm_: norm_type is {norm_type}, expected a positive number or inf")
     owners = _with_gradients(parameters, "clip_grad_norm_")
     if not owners:
         return asarray(0.0)

@@ -5,20 +5,22 @@ Tensor that was taken by slices, or that ``reshape``, ``flip`` and other functio
 ``families.py``), knows the Tensor that it is a view of and the steps from there, and that one knows its views. Where one of them is
 given other values, these are put into the Tensor that they all come from, recorded or not, and the others are taken anew.
 
-``x.aliases`` is None for most Tensors; a tuple (root, steps) for a view, each step a key or a Moved; and a list of weak references
-to its views for a root, some of which may be gone.
+``x.aliases`` is None for most Tensors; a tuple (root, steps) for a view, each step a key or a function; and a list of weak references
+to its views for a root, some of which may be gone. Such a function, called with the Tensor that it was applied to, takes the view
+anew; called with the values of a view and that Tensor, it gives that one's values.
 """
 
 from __future__ import annotations
 
 import weakref
+from types import FunctionType
 from typing import Any
 
 import numpy
 
 from gpugrad.ops.indexing import getitem, put
 from gpugrad.ops.transfer import copy
-from gpugrad.tape import Moved, Tensor, alias
+from gpugrad.tape import Leaf, Tensor, alias, forget
 
 _PARTS = frozenset({slice, int, type(None), type(Ellipsis), *(numpy.dtype(code).type for code in "bhilqBHILQ")})
 
@@ -36,9 +38,9 @@ def remember(view: Tensor, source: Tensor, key: Any) -> None:
 
 def is_aliased(x: Tensor) -> bool:
     """Whether x is a view, or has views that are alive."""
-    if type(x.aliases) is list:
-        x.aliases = [reference for reference in x.aliases if reference() is not None] or None
-    return x.aliases is not None
+    if x.aliases and type(x.aliases) is list:
+        forget(x.aliases, len(x.aliases))
+    return bool(x.aliases)
 
 
 def root_of(x: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ def root_of(x: Tensor) -> Tensor:
 
 
 def _taken(x: Any, step: Any) -> Any:
-    return step.take(x) if isinstance(step, Moved) else getitem(x, step)
+    return step(x) if type(step) is FunctionType else getitem(x, step)
 
 
 def put_into_root(view: Tensor, values: Tensor) -> Tensor:
@@ -60,21 +62,41 @@ def put_into_root(view: Tensor, values: Tensor) -> Tensor:
         nested.append(_taken(nested[-1], step))
     for step, whole in zip(reversed(steps), reversed(nested), strict=True):
         # In order again, for what is a view of it now should be one later, too.
-        values = copy(step.put(values)) if isinstance(step, Moved) else put(whole, values, step)
+        values = copy(step(values, whole)) if type(step) is FunctionType else put(whole, values, step)
     return values
 
 
-def taken_anew(root: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """The views of `root` that are alive, each with the values that it has now."""
+def taken_anew(root: Tensor, values: Tensor, written: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The views of `root` that are alive, but for the one written into and leaves, each with what it is once `root` has `values`."""
     anew: list[tuple[Tensor, Tensor]] = []
-    for reference in tuple(root.aliases) if type(root.aliases) is list else ():  # which what is taken here enters, for a while
+    for reference in tuple(root.aliases):
+        view = reference()
+        if view is not None and view.aliases is not None and view is not written and type(view.node) is not Leaf:  # on its own
+            anew.append((view, taken(view, values)))
+    return anew
+
+
+def refresh(root: Tensor) -> None:
+    """Give the views of `root`, into whose array something else has written, their values."""
+    if type(root.aliases) is list:
+        for view, anew in taken_anew(root, Tensor(root.array), root):
+            view.array = anew.array
+
+
+def part(x: Tensor) -> None:
+    """Make x, which goes to another device or dtype, and its views Tensors of their own."""
+    for reference in x.aliases if type(x.aliases) is list else ():
         view = reference()
         if view is not None:
-            out: Any = root
-            for step in view.aliases[1]:
-                out = _taken(out, step)
-            anew.append((view, out))
-    return anew
+            view.aliases = None
+    x.aliases = None
+
+
+def taken(view: Tensor, values: Any) -> Any:
+    """What `view` is once the Tensor that it is a view of has `values`; of a raw array, a raw array."""
+    for step in view.aliases[1]:
+        values = _taken(values, step)
+    return values
 
 
 _latest: weakref.ref[Tensor] | None = None  # the view that was written into, if nothing was written since

@@ -10,7 +10,7 @@ from gpugrad.arrays.devices import Device, DeviceLike, get_default_device, parse
 from gpugrad.arrays.dlpack import load
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
 from gpugrad.arrays.kernels import is_cupy, strong
-from gpugrad.errors import ConversionError, DTypeError
+from gpugrad.errors import ConversionError, DTypeError, OptionError
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.shape import stack
 from gpugrad.ops.transfer import copy as copy_op
@@ -29,7 +29,7 @@ def asarray(
     Arrays are wrapped without a copy where dtype and device allow it and keep their dtype; Python floats take the default
     dtype, or that of the first Tensor beside them in a list. A Tensor passes with its gradient, also inside a list. Ops do not
     copy constants either: an array that is changed in place after it was used changes the gradients that are computed later.
-    Raises DTypeError for what is no array of numbers, DeviceError for an absent device, ValueError if `copy` is False but a
+    Raises DTypeError for what is no array of numbers, DeviceError for an absent device, OptionError if `copy` is False but a
     copy is needed.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.asarray.html
     """
@@ -40,7 +40,7 @@ def asarray(
         out = to_device(out, device)
     shared = raw(obj) is out.array
     if copy is False and not shared:
-        raise ValueError(
+        raise OptionError(
             f"asarray: copy=False, but a Tensor of this {type(obj).__name__} with this dtype and device needs a copy"
         )
     return copy_op(out) if copy and shared else out

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from gpugrad.arrays.devices import Device, DeviceLike, device_of, module, on, parse
 from gpugrad.arrays.dtypes import DTypeLike, default_dtype, native_dtype, numpy_dtype
-from gpugrad.arrays.explain import describe, explain
+from gpugrad.arrays.explain import describe, explain, explaining
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.sizes import Size
 from gpugrad.errors import DeviceError, DTypeError, ShapeError
@@ -188,6 +188,7 @@ def raw_full(like: Any, shape: tuple[int, ...], value: Any, dtype: Any, device: 
     return xp.full(shape, value, dtype=native_dtype(like, dtype), device=where)
 
 
+@explaining
 def full_like(
     x: A, /, fill_value: bool | int | float | complex, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None
 ) -> A:
@@ -208,6 +209,7 @@ def full_like(
     return Tensor(out) if isinstance(x, Tensor) else out  # type: ignore[return-value]
 
 
+@explaining
 def zeros_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
     """Zeros in the shape, dtype and device of x where no other is named.
 
@@ -216,6 +218,7 @@ def zeros_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | 
     return full_like(x, 0, dtype=dtype, device=device)
 
 
+@explaining
 def ones_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
     """Ones in the shape, dtype and device of x where no other is named.
 
@@ -224,6 +227,7 @@ def ones_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | N
     return full_like(x, 1, dtype=dtype, device=device)
 
 
+@explaining
 def empty_like(x: A, /, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None) -> A:
     """An array in the shape, dtype and device of x where no other is named; its elements are not to be relied on.
 

@@ -11,7 +11,7 @@ from gpugrad.arrays.dtypes import DType, DTypeLike, is_inexact, native_dtype, nu
 from gpugrad.arrays.dtypes import result_type as promoted
 from gpugrad.arrays.explain import describe
 from gpugrad.arrays.kernels import WEAK
-from gpugrad.errors import DTypeError
+from gpugrad.errors import DTypeError, OptionError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor, raw
@@ -110,7 +110,7 @@ def iinfo(type: Any, /) -> Any:
 def isdtype(dtype: DTypeLike, kind: Any) -> bool:
     """Whether `dtype` is of a kind: a dtype, a name of the standard such as "real floating", or a tuple of kinds.
 
-    Raises ValueError for a kind that the standard does not know.
+    Raises OptionError for a kind that the standard does not know.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.isdtype.html
     """
     dtype = numpy_dtype(dtype)
@@ -118,7 +118,7 @@ def isdtype(dtype: DTypeLike, kind: Any) -> bool:
         return any(isdtype(dtype, k) for k in kind)
     if isinstance(kind, str):
         if kind not in _KINDS:
-            raise ValueError(f"isdtype: unknown kind {kind!r}, expected one of {', '.join(_KINDS)}")
+            raise OptionError(f"isdtype: unknown kind {kind!r}, expected one of {', '.join(_KINDS)}")
         return ("f" if dtype.name == "bfloat16" else dtype.kind) in _KINDS[kind]
     return bool(dtype == numpy_dtype(kind))
 

@@ -18,7 +18,7 @@ import numpy
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import default_dtype, native_dtype, numpy_dtype, real_dtype
-from gpugrad.families import A, Number, binary, composite, primitive, unary, zero
+from gpugrad.families import A, Number, binary, primitive, registered, unary, zero
 from gpugrad.ops.creation import full_like, raw_full
 from gpugrad.tape import raw
 
@@ -48,7 +48,7 @@ def _where(condition: Any, x: Any, y: Any, /) -> Any:
     return array_namespace(condition).where(condition, x, y)
 
 
-@composite
+@registered
 def where(condition: Any, x: Any, y: Any, /) -> Any:
     """x where `condition` is true, y elsewhere; the three broadcast, and x and y promote, two Python numbers to a default dtype.
 
@@ -232,7 +232,7 @@ def _clip(x: Any, low: Any, high: Any, /) -> Any:
     return array_namespace(x).clip(x, low, high)
 
 
-@composite
+@registered
 def clip(x: A, /, min: A | Number | None = None, max: A | Number | None = None) -> A:
     """x limited to [min, max]; both broadcast, and None is no limit.
 

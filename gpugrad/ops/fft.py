@@ -19,7 +19,7 @@ from array_api_compat import array_namespace
 from gpugrad.arrays.devices import DeviceLike
 from gpugrad.arrays.dtypes import DTypeLike, complex64, default_dtype, float64, numpy_dtype
 from gpugrad.arrays.explain import describe
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import arange, raw_full
 from gpugrad.ops.dtypes import astype
@@ -136,7 +136,7 @@ def _plan(name: str, x: Any, s: Sequence[int | None] | None, axes: Sequence[int]
         )
         raise DTypeError(f"{name}: got {dtype} {shape}, expected {expected}")
     if norm not in tuple(_OTHER):
-        raise ValueError(f"{name}: norm is {norm!r}, expected 'backward', 'ortho' or 'forward'")
+        raise OptionError(f"{name}: norm is {norm!r}, expected 'backward', 'ortho' or 'forward'")
     s = None if s is None else _several(name, "sizes", s)
     if axes is None:
         axes = range(len(shape)) if s is None else range(-len(s), 0)
@@ -189,7 +189,7 @@ def fft(x: A, /, *, n: int | None = None, axis: int = -1, norm: Norm = "backward
     "backward", 1/sqrt(n) for "ortho", 1/n for "forward". Shapes: `n` along `axis`, the others stay. Dtypes: float32 and complex64 give
     complex64, float64 and complex128 give complex128. Differentiable.
 
-    Raises ShapeError for n < 1 and for an axis out of range, DTypeError for integers and booleans, ValueError for another norm.
+    Raises ShapeError for n < 1 and for an axis out of range, DTypeError for integers and booleans, OptionError for another norm.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.fft.fft.html
     """
     plan = _plan_one("fft", x, n, axis, norm, "complex")
@@ -215,7 +215,7 @@ def fftn(x: A, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None 
     ``len(s)`` ones. n in the factor of a norm is ``prod(s)``. Dtypes: as fft.
 
     Raises ShapeError for sizes < 1, for as many of them as there are not axes, and for an axis out of range or named twice; DTypeError
-    for integers and booleans, ValueError for another norm.
+    for integers and booleans, OptionError for another norm.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.fft.fftn.html
     """
     plan = _plan("fftn", x, s, axes, norm, "complex")
@@ -315,7 +315,7 @@ def _frequencies(
     try:
         frequency = 1.0 / (n * float(d))
     except (TypeError, ValueError, ZeroDivisionError):
-        raise ValueError(f"{name}: d is {d!r}, expected the distance between two samples, a number that is not 0") from None
+        raise OptionError(f"{name}: d is {d!r}, expected the distance between two samples, a number that is not 0") from None
     target = default_dtype("f") if dtype is None else numpy_dtype(dtype)
     if target.kind != "f":
         raise DTypeError(f"{name}: dtype is {target}, expected a real floating-point one")
@@ -329,7 +329,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device
     """The frequencies of the `n` results of :func:`fft`: ``[0, 1, ..., (n - 1) // 2, -(n // 2), ..., -1] / (n d)``.
 
     `d` is the distance between two samples. A real floating dtype, the default one if none is asked for.
-    Raises ShapeError for n < 1, ValueError for d = 0, DTypeError for another dtype and an n that is no integer.
+    Raises ShapeError for n < 1, OptionError for d = 0, DTypeError for another dtype and an n that is no integer.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.fft.fftfreq.html
     """
     return _frequencies("fftfreq", n, d, lambda n: (range((n + 1) // 2), range(-(n // 2), 0)), dtype, device)

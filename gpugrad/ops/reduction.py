@@ -8,8 +8,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import DTypeLike, float32, native_dtype, numpy_dtype
-from gpugrad.errors import ShapeError
-from gpugrad.families import A, composite, primitive
+from gpugrad.errors import OptionError, ShapeError
+from gpugrad.families import A, composite, primitive, registered
 from gpugrad.ops.creation import ones_like, zeros_like
 from gpugrad.ops.dtypes import astype, refuse_complex
 from gpugrad.ops.elementwise import conj, not_equal, where
@@ -47,7 +47,7 @@ def _sum(x: Any, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdi
     return array_namespace(x).sum(x, axis=axis, dtype=native_dtype(x, dtype), keepdims=keepdims)
 
 
-@composite
+@registered
 def sum(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
     """The sum over `axis` (all axes for None). Small integers are summed in the default integer dtype.
 
@@ -171,7 +171,7 @@ def _prod(x: Any, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepd
     return array_namespace(x).prod(x, axis=axis, dtype=native_dtype(x, dtype), keepdims=keepdims)
 
 
-@composite
+@registered
 def prod(x: A, /, *, axis: Axes = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> A:
     """The product over `axis` (all axes for None). The gradient is right where elements are zero.
 
@@ -303,11 +303,11 @@ def count_nonzero(x: A, /, *, axis: Axes = None, keepdims: bool = False) -> A:
 def diff(x: A, /, *, axis: int = -1, n: int = 1, prepend: A | None = None, append: A | None = None) -> A:
     """The n-th difference along `axis`: ``x[i + 1] - x[i]``, repeated; `prepend` and `append` are joined to x before.
 
-    Raises ShapeError if `axis` is out of range, ValueError for a negative n.
+    Raises ShapeError if `axis` is out of range, OptionError for a negative n.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.diff.html
     """
     if n < 0:
-        raise ValueError(f"diff: n is {n}, expected 0 or more")
+        raise OptionError(f"diff: n is {n}, expected 0 or more")
     if n == 0:
         return x
     axis = normalize_axis(axis, len(x.shape), "diff")  # type: ignore[attr-defined]

@@ -9,10 +9,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.explain import explain
+from gpugrad.arrays.explain import explain, explaining
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import examine
-from gpugrad.errors import AxisError, DTypeError, ShapeError
+from gpugrad.errors import AxisError, DTypeError, OptionError, ShapeError
 from gpugrad.families import REGISTRY, A, composite, primitive
 from gpugrad.modes import flags
 from gpugrad.ops.creation import raw_full, zeros_like
@@ -202,11 +202,11 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 def meshgrid(*arrays: A, indexing: str = "xy") -> tuple[A, ...]:
     """Coordinate arrays of a grid from 1-d coordinates: shape (n0, n1, ...) for "ij"; for "xy" the first two are swapped.
 
-    Raises ShapeError for arrays that are not 1-d, ValueError for another `indexing`.
+    Raises ShapeError for arrays that are not 1-d, OptionError for another `indexing`.
     Standard: https://data-apis.org/array-api/latest/API_specification/generated/array_api.meshgrid.html
     """
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing is {indexing!r}, expected 'xy' or 'ij'")
+        raise OptionError(f"meshgrid: indexing is {indexing!r}, expected 'xy' or 'ij'")
     shapes: list[tuple[int, ...]] = [x.shape for x in arrays]  # type: ignore[attr-defined]
     if any(len(shape) != 1 for shape in shapes):
         raise ShapeError(f"meshgrid: got shapes {shapes}, expected 1-d arrays")
@@ -239,6 +239,7 @@ def _part(g: Any, start: int, stop: int, axis: int | None, shape: tuple[int, ...
 _PART = Rule("concat", "arrays", _part, ("start", "stop", "axis", "shape"), (), linear=True)
 
 
+@explaining
 def concat(arrays: Sequence[A], /, *, axis: int | None = 0) -> A:
     """The arrays joined along an existing axis; flattened first if `axis` is None. They promote to a common dtype.
 
@@ -299,6 +300,7 @@ def _unstack_definition(x: Any, /, *, axis: int = 0) -> Any:
 _UNSTACK = Kernels("unstack", _unstack_definition)
 
 
+@explaining
 def unstack(x: A, /, *, axis: int = 0) -> tuple[A, ...]:
     """x as a tuple of arrays, one per position along `axis`.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from gpugrad.errors import OptionError
 from gpugrad.ops.elementwise import maximum, sqrt
 from gpugrad.optim.optimizer import Optimizer, Parameters, update_kernels
 
@@ -52,7 +53,7 @@ class Adam(Optimizer):
 
     `weight_decay` adds ``weight_decay * p`` to the gradient, and `maximize` takes ``-g`` for g. With `amsgrad` the largest v so
     far takes the place of v in v_hat (Reddi et al., "On the convergence of Adam and beyond", 2018). As ``torch.optim.Adam``.
-    Raises ValueError for a negative lr, eps or weight_decay, and for betas outside [0, 1).
+    Raises OptionError for a negative lr, eps or weight_decay, and for betas outside [0, 1).
     """
 
     kernels = update_kernels("adam", adam)
@@ -74,13 +75,13 @@ class Adam(Optimizer):
     def check(self, options: Mapping[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay"):
             if not options[name] >= 0:  # nan too
-                raise ValueError(f"{type(self).__name__}: {name} is {options[name]}, expected 0 or more")
+                raise OptionError(f"{type(self).__name__}: {name} is {options[name]}, expected 0 or more")
         betas = options["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ValueError(f"{type(self).__name__}: betas is {betas!r}, expected two numbers")
+            raise OptionError(f"{type(self).__name__}: betas is {betas!r}, expected two numbers")
         for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
-                raise ValueError(f"{type(self).__name__}: betas[{i}] is {beta}, expected at least 0 and below 1")
+                raise OptionError(f"{type(self).__name__}: betas[{i}] is {beta}, expected at least 0 and below 1")
 
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if options["amsgrad"] else ("exp_avg", "exp_avg_sq")

@@ -17,6 +17,7 @@ import numpy
 
 from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.kernels import is_cupy
+from gpugrad.ops.aliasing import refresh
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import copy
@@ -103,6 +104,7 @@ class FlatBuffer:
             node = self.parameters[i].node
             if isinstance(node, Leaf):
                 node.mark_changed()
+            refresh(self.parameters[i])
 
 
 def _has_views(array: Any) -> bool:

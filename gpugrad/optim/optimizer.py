@@ -13,7 +13,7 @@ from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernel, Kernels
 from gpugrad.compile.accelerate import accelerated
-from gpugrad.errors import DeviceError, DTypeError, GraphError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
 from gpugrad.modes import enable_grad
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.creation import zeros_like
@@ -45,7 +45,7 @@ class Optimizer:
     `params` are leaf Tensors that require gradients, pairs of a name and such a Tensor as ``model.named_parameters()`` gives
     them (errors then name them), or dicts with either as "params" and options of their own. From the first step on their arrays
     are views of flat buffers, one per group, device and dtype.
-    Raises ValueError for no parameters or for options out of range, GraphError for a Tensor that is no such leaf or is given
+    Raises OptionError for no parameters or for options out of range, GraphError for a Tensor that is no such leaf or is given
     twice.
     """
 
@@ -57,7 +57,7 @@ class Optimizer:
         self._buffers: list[list[FlatBuffer]] = []
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
-            raise ValueError(f"{type(self).__name__}: got no parameters; does the model have any?")
+            raise OptionError(f"{type(self).__name__}: got no parameters; does the model have any?")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
@@ -65,7 +65,7 @@ class Optimizer:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add a group: a dict with "params" and the options in which it differs from the defaults."""
         if "params" not in group:
-            raise ValueError(f"{type(self).__name__}: a group needs 'params', but this one has only {sorted(group)}")
+            raise OptionError(f"{type(self).__name__}: a group needs 'params', but this one has only {sorted(group)}")
         params = group["params"]
         params, names = _named([params] if isinstance(params, Tensor) else list(params), type(self).__name__)
         known = {id(p) for g in self.param_groups for p in g["params"]}
@@ -79,7 +79,7 @@ class Optimizer:
             known.add(id(p))
         unknown = set(group) - set(self.defaults) - {"params"}
         if unknown:
-            raise ValueError(
+            raise OptionError(
                 f"{type(self).__name__}: unknown options {sorted(unknown)}, expected some of {sorted(self.defaults)}"
             )
         options = {**self.defaults, **group, "params": params}
@@ -90,7 +90,7 @@ class Optimizer:
         self._buffers.append([])
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError for options out of range."""
+        """Raise OptionError for options out of range."""
 
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of the arrays that are kept for every parameter of a group."""
@@ -203,11 +203,11 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a :meth:`state_dict`.
 
-        Raises ShapeError, DTypeError or ValueError if it is of other parameters or another optimizer, OutOfMemoryError if there is
+        Raises ShapeError, DTypeError or OptionError if it is of other parameters or another optimizer, OutOfMemoryError if there is
         no room for it; then nothing has changed.
         """
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
-            raise ValueError("load_state_dict: expected a dict with 'state' and 'param_groups', as state_dict() returns it")
+            raise OptionError("load_state_dict: expected a dict with 'state' and 'param_groups', as state_dict() returns it")
         groups = state_dict["param_groups"]
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
@@ -216,7 +216,7 @@ class Optimizer:
         for mine, theirs in zip(self.param_groups, groups, strict=True):
             missing = sorted(set(self.defaults) - set(theirs))
             if missing:
-                raise ValueError(f"load_state_dict: a group of the state lacks the options {missing}")
+                raise OptionError(f"load_state_dict: a group of the state lacks the options {missing}")
             self.check(theirs)
             names = self.state_names(theirs)
             states = [(p, state_dict["state"].get(n, {})) for p, n in zip(mine["params"], theirs["params"], strict=True)]
@@ -229,7 +229,7 @@ class Optimizer:
 def _checked_state(p: Tensor, state: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The loaded state of one parameter: its step, and arrays as Tensors of the parameter's dtype and device."""
     if "step" not in state:
-        raise ValueError(f"load_state_dict: step is missing for a parameter of shape {tuple(p.array.shape)}")
+        raise OptionError(f"load_state_dict: step is missing for a parameter of shape {tuple(p.array.shape)}")
     checked: dict[str, Any] = {"step": int(state["step"])}
     for name in names:
         value = state.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gpugrad.errors import OptionError
 from gpugrad.optim.optimizer import Optimizer, Parameters, update_kernels
 
 
@@ -36,7 +37,7 @@ class SGD(Optimizer):
     With `momentum`, ``b <- momentum * b + (1 - dampening) * g`` and ``d = b``, or ``d = g + momentum * b`` with `nesterov`
     (Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013). `weight_decay` adds
     ``weight_decay * p`` to the gradient, and `maximize` takes ``-g`` for g. As ``torch.optim.SGD``.
-    Raises ValueError for negative options, and for nesterov without momentum or with dampening.
+    Raises OptionError for negative options, and for nesterov without momentum or with dampening.
     """
 
     kernels = update_kernels("sgd", sgd)
@@ -58,9 +59,9 @@ class SGD(Optimizer):
     def check(self, options: Mapping[str, Any]) -> None:
         for name in ("lr", "momentum", "weight_decay"):
             if not options[name] >= 0:  # nan too
-                raise ValueError(f"SGD: {name} is {options[name]}, expected 0 or more")
+                raise OptionError(f"SGD: {name} is {options[name]}, expected 0 or more")
         if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
-            raise ValueError("SGD: nesterov needs a momentum above 0 and no dampening")
+            raise OptionError("SGD: nesterov needs a momentum above 0 and no dampening")
 
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if options["momentum"] else ()

@@ -59,7 +59,13 @@ def test_a_step_leaves_memory_that_somebody_holds(make):
     a, b = leaf([1.0, 2.0]), leaf([3.0])
     optimizer = make([a, b])
     train(optimizer, [a, b], 1)
-    for hold in (lambda: a.array, a.detach, lambda: a.detach()[:1], lambda: gg.expand_dims(b, 0), lambda: a.array[::-1]):
+    for hold in (
+        lambda: a.array,
+        a.detach,
+        lambda: a.detach()[:1],
+        lambda: gg.expand_dims(b.detach(), 0),
+        lambda: a.array[::-1],
+    ):
         held = hold()
         before = numpy_of(held).copy()
         memory = a.array.ctypes.data

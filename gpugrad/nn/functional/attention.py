@@ -19,7 +19,7 @@ from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import caller, examine
 from gpugrad.derived import derived
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite
 from gpugrad.modes import DEBUG, flags, is_grad_enabled
 from gpugrad.nn.functional.dropout import _dropout, check_probability, drawn
@@ -176,14 +176,14 @@ def scaled_dot_product_attention(
     Dtypes: real floating, the same for query, key and value; 16 bits are computed with in float32. The probabilities are not kept
     for the backward pass but computed again.
 
-    Raises ShapeError for other shapes, DTypeError for other dtypes, ValueError for a mask beside `is_causal` and for dropout_p
+    Raises ShapeError for other shapes, DTypeError for other dtypes, OptionError for a mask beside `is_causal` and for dropout_p
     outside [0, 1].
     Source: A. Vaswani et al., "Attention is all you need", NeurIPS 2017;
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
     """
     shape = _checked(query, key, value, attn_mask, enable_gqa)
     if is_causal and attn_mask is not None:
-        raise ValueError(f"{_NAME}: got attn_mask and is_causal=True, expected one of them; put the triangle into the mask")
+        raise OptionError(f"{_NAME}: got attn_mask and is_causal=True, expected one of them; put the triangle into the mask")
     if scale is None:
         width = query.shape[-1]  # type: ignore[attr-defined]
         scale = 1 / math.sqrt(width) if width else 1.0

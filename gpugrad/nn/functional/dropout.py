@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from gpugrad import random
-from gpugrad.errors import ConversionError
+from gpugrad.errors import ConversionError, OptionError
 from gpugrad.families import A, composite, fused
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.random_bits import bernoulli_mask, bernoulli_threshold, random_state
@@ -28,7 +28,7 @@ def dropout(input: A, p: float = 0.5, training: bool = True) -> A:
     Shapes and dtypes: any floating, and the result has the same. Draws from gpugrad's default random generator on the device
     of x, the numbers of ``gg.random.bernoulli(x.shape, 1 - p)``: ``gg.manual_seed`` repeats it, and inside ``gg.checkpoint`` the
     same elements are dropped when it is computed again. What was dropped is not kept for the backward pass but computed again.
-    Inside ``gg.fuse`` every call draws anew. Raises ValueError for p outside [0, 1].
+    Inside ``gg.fuse`` every call draws anew. Raises OptionError for p outside [0, 1].
     Source: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15, 2014.
     """
     check_probability(p)
@@ -58,8 +58,8 @@ def drawn(like: Any, p: Any) -> tuple[Any, Any, int, Any] | None:
 
 
 def check_probability(p: float) -> None:
-    """Raise ValueError unless p is in [0, 1], ConversionError if it records: nothing has a gradient with respect to it."""
+    """Raise OptionError unless p is in [0, 1], ConversionError if it records: nothing has a gradient with respect to it."""
     if isinstance(p, Tensor) and p.node is not None:
         raise ConversionError("dropout: p records, and its gradient would be lost; use p.detach() to keep it constant")
     if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is {p}, expected a probability from 0 to 1")
+        raise OptionError(f"dropout: p is {p}, expected a probability from 0 to 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gpugrad.errors import OptionError
 from gpugrad.families import A, composite, fused
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.sigmoid import sigmoid
@@ -45,7 +46,7 @@ def gelu(input: A, approximate: str = "none") -> A:
 
     With `approximate` "tanh", P(x) is (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))) / 2, which differs by less than 5e-4.
     Shapes: any, and the result has the same. Dtypes: real floating; 16 bits are computed with in float32.
-    Raises ValueError for another `approximate`, DTypeError for another dtype.
+    Raises OptionError for another `approximate`, DTypeError for another dtype.
     Source: D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
     check_approximate(approximate)
@@ -54,6 +55,6 @@ def gelu(input: A, approximate: str = "none") -> A:
 
 
 def check_approximate(approximate: str) -> None:
-    """Raise ValueError unless it is one of the two ways to compute gelu."""
+    """Raise OptionError unless it is one of the two ways to compute gelu."""
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate is {approximate!r}, expected 'none' (the exact function) or 'tanh'")
+        raise OptionError(f"gelu: approximate is {approximate!r}, expected 'none' (the exact function) or 'tanh'")

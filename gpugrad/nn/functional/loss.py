@@ -11,7 +11,7 @@ from gpugrad.arrays.devices import Device, device_of
 from gpugrad.arrays.dtypes import int64, numpy_dtype
 from gpugrad.compile.symbols import current_trace
 from gpugrad.derived import derived
-from gpugrad.errors import DTypeError, IndexingError, ShapeError
+from gpugrad.errors import DTypeError, IndexingError, OptionError, ShapeError
 from gpugrad.families import composite, fused
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
@@ -153,14 +153,14 @@ def cross_entropy(
     probabilities in the shape and with the floating dtype of input; weight (C,). The result is () for `reduction` "mean" and
     "sum", the shape of the labels for "none". Losses of 16 bits are summed in float32.
     Raises IndexingError for a label that is no class (on a GPU, where checking would wait for it, and inside a fused function
-    such a loss is nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, ValueError for
+    such a loss is nan instead), ShapeError for shapes that do not fit and for the mean of an empty batch, DTypeError, OptionError for
     options out of range. The mean is nan if every label is ignored.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, and for smoothing C. Szegedy
     et al., "Rethinking the inception architecture for computer vision", CVPR 2016.
     """
     check_reduction(reduction, "cross_entropy")
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 to 1")
+        raise OptionError(f"cross_entropy: label_smoothing is {label_smoothing}, expected 0 to 1")
     input = floating(input, None, "cross_entropy")
     _check_weight(weight, input, "cross_entropy")
     if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
@@ -200,7 +200,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Any:
 
     Shapes: equal ones. PyTorch broadcasts with a warning, because (N, 1) against (N,) is nearly always a mistake; here it
     is an error. Dtypes: floating; different ones promote.
-    Raises ShapeError if the shapes differ, or for the mean of no elements; ValueError for another `reduction`.
+    Raises ShapeError if the shapes differ, or for the mean of no elements; OptionError for another `reduction`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
     check_reduction(reduction, "mse_loss")
@@ -297,9 +297,9 @@ def _check_weight(weight: Any, input: Any, name: str) -> None:
 
 
 def check_reduction(reduction: str, name: str) -> None:
-    """Raise ValueError unless it is one of the three reductions."""
+    """Raise OptionError unless it is one of the three reductions."""
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
+        raise OptionError(f"{name}: reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
 
 
 def _is_floating(x: Any) -> bool:

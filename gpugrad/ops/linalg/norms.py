@@ -9,7 +9,7 @@ from typing import Any, Literal
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import float32, native_dtype, numpy_dtype, real_dtype
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, primitive, zero
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import abs, conj, equal, isinf, logical_or, pow, where
@@ -96,7 +96,7 @@ def matrix_norm(x: A, /, *, keepdims: bool = False, ord: MatrixOrder = "fro") ->
     smallest of them. 1 and -1: the largest and the smallest sum of abs(x) over a column; inf and -inf: over a row. Ties share
     the gradient equally; where the Frobenius norm is 0 the gradient is 0.
     Raises ShapeError for fewer than two dimensions, DTypeError for integers, and for float16 where singular values are asked
-    for, ValueError for another `ord`.
+    for, OptionError for another `ord`.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.matrix_norm.html
     """
     checks.inexact("matrix_norm", x)
@@ -111,7 +111,7 @@ def matrix_norm(x: A, /, *, keepdims: bool = False, ord: MatrixOrder = "fro") ->
     elif ord in (1, -1, math.inf, -math.inf):
         out = _extremum(sum(abs(x), axis=-2 if ord in (1, -1) else -1), ord in (1, math.inf))
     else:
-        raise ValueError(f"matrix_norm: ord is {ord!r}, expected 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+        raise OptionError(f"matrix_norm: ord is {ord!r}, expected 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     return expand_dims(expand_dims(out, -1), -1) if keepdims else out
 
 

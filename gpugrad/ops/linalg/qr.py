@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from array_api_compat import array_namespace
 
-from gpugrad.errors import GraphError
+from gpugrad.errors import GraphError, OptionError
 from gpugrad.families import composite
 from gpugrad.multi_output import multi_output
 from gpugrad.ops.contraction import matmul
@@ -94,9 +94,9 @@ def qr(x: Any, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResu
     Gradient (Roberts and Roberts 2020): of tall, square and wide matrices. GraphError in the backward sweep where it does not
     exist: columns that depend on each other (of a wide matrix, of its first M), and the columns of a complete Q beyond the
     first N, if they are used. It looks for both, and on a GPU waits.
-    Raises ShapeError for fewer than two dimensions, DTypeError for another dtype, ValueError for another mode.
+    Raises ShapeError for fewer than two dimensions, DTypeError for another dtype, OptionError for another mode.
     Standard: https://data-apis.org/array-api/latest/extensions/generated/array_api.linalg.qr.html
     """
     if mode not in ("reduced", "complete"):
-        raise ValueError(f"qr: mode is {mode!r}, expected 'reduced' or 'complete'")
+        raise OptionError(f"qr: mode is {mode!r}, expected 'reduced' or 'complete'")
     return _qr(x, mode=mode)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any, SupportsIndex
 
 from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.arrays.explain import explaining
+from gpugrad.errors import OptionError
 from gpugrad.ops.elementwise import abs, astype_like, exp, imag, real, sign, sqrt, where
 from gpugrad.ops.special.family import no_rule, special
 from gpugrad.ops.special.removable import near_zero, polynomial
@@ -188,7 +190,7 @@ def _derivatives(name: str, of: Callable[..., Any], below: float, above: float) 
 
     def derivative(v: Any, z: Any, n: SupportsIndex = 1) -> Any:
         if not isinstance(n, SupportsIndex) or n.__index__() < 0:
-            raise ValueError(f"{name}: n is {n!r}, expected a whole number, 0 or more")
+            raise OptionError(f"{name}: n is {n!r}, expected a whole number, 0 or more")
         n = n.__index__()
         terms = [of(v - n + 2 * k, z) * (math.comb(n, k) * below ** (n - k) * above**k) for k in range(n + 1)]
         return sum(terms[1:], terms[0])
@@ -199,10 +201,10 @@ def _derivatives(name: str, of: Callable[..., Any], below: float, above: float) 
         f"The n-th derivative of {of.__name__}(v, z) with respect to z, elementwise; n is a whole number of Python.\n\n"
         "Shapes: v and z broadcast. Dtypes: real and complex floating; integers are taken as float64; the order v is real.\n"
         "Differentiable, but not in v, for which a backward pass raises GraphError.\n\n"
-        "Raises ValueError for another n, DTypeError for a dtype that it does not take, ShapeError if the shapes do not broadcast.\n"
+        "Raises OptionError for another n, DTypeError for a dtype that it does not take, ShapeError if the shapes do not broadcast.\n"
         f"Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.{name}.html"
     )
-    return derivative
+    return explaining(derivative)
 
 
 jvp = _derivatives("jvp", jv, 0.5, -0.5)

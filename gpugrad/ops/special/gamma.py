@@ -6,7 +6,7 @@ import math
 from typing import Any, SupportsIndex
 
 from gpugrad.arrays.dtypes import numpy_dtype
-from gpugrad.errors import DTypeError
+from gpugrad.errors import DTypeError, OptionError
 from gpugrad.families import A, composite, zero
 from gpugrad.ops.elementwise import abs, cos, exp, imag, log, log1p, minimum, multiply, pow, real, round, sin, sqrt, where
 from gpugrad.ops.special.family import inexact, no_rule, special
@@ -123,12 +123,12 @@ def multigammaln(a: A, d: SupportsIndex) -> A:
     Shapes: any, and the result has the same. `d` is a positive integer. Dtypes: real floating; integers are taken as float64.
     Differentiable in a. Where a <= (d - 1) / 2, for which SciPy raises ValueError, the result is nan: nothing waits for a GPU.
 
-    Raises ValueError for another `d`, DTypeError for complex a.
+    Raises OptionError for another `d`, DTypeError for complex a.
     Source: R. J. Muirhead, Aspects of multivariate statistical theory, 1982,
     https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.multigammaln.html
     """
     if type(d) is bool or not isinstance(d, SupportsIndex) or d.__index__() < 1:
-        raise ValueError(f"multigammaln: d is {d!r}, expected a positive integer")
+        raise OptionError(f"multigammaln: d is {d!r}, expected a positive integer")
     d = d.__index__()
     x: Any = inexact(a)
     total = sum((gammaln(x - 0.5 * j) for j in range(1, d)), start=gammaln(x)) + d * (d - 1) / 4 * math.log(math.pi)
