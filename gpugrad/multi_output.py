@@ -47,6 +47,7 @@ def multi_output(*, x: Callable[..., Any], elementwise: bool = False) -> Callabl
     """
 
     def declare(definition: Function) -> Function:
+        """Write the wrapper of one definition, and register it."""
         name = definition.__name__.lstrip("_")
         kernels = Kernels(name, definition, standard=False)
         parameters = inspect.signature(definition).parameters.values()

@@ -7,16 +7,13 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.errors import GraphError, InplaceError
 from gpugrad.testing import assert_close, check_grads
 
 Pair = namedtuple("Pair", "first second")
-
-
-def leaf(values):
-    return gg.tensor(np.asarray(values, dtype=np.float64), requires_grad=True)
 
 
 @pytest.fixture

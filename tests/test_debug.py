@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.debug import caller, finite
@@ -14,10 +15,6 @@ def next_line():
     """The line below the caller's, as messages name it."""
     frame = inspect.currentframe().f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno + 1}"
-
-
-def leaf(values):
-    return gg.tensor(np.asarray(values, dtype=np.float64), requires_grad=True)
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from own_ops import own_op
+from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError, GraphError, RuleError, ShapeError
 from gpugrad.sweep import cast, unbroadcast
 from gpugrad.testing import assert_close
-
-
-def leaf(values, dtype=np.float64):
-    return gg.tensor(np.asarray(values, dtype=dtype), requires_grad=True)
 
 
 def values(x):

@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError
@@ -20,10 +21,6 @@ def collector_off():
     gc.disable()
     yield
     gc.enable()
-
-
-def leaf(values):
-    return gg.tensor(np.asarray(values, dtype=np.float64), requires_grad=True)
 
 
 def residuals(x):

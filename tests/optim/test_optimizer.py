@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError, GraphError, ShapeError
@@ -19,10 +20,6 @@ KINDS = {
 @pytest.fixture(params=KINDS)
 def make(request):
     return KINDS[request.param]
-
-
-def leaf(values, dtype=np.float64):
-    return gg.tensor(np.asarray(values, dtype=dtype), requires_grad=True)
 
 
 def set_gradients(parameters, step):

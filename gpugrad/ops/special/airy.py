@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gpugrad.multi_output import multi_output
 from gpugrad.ops.elementwise import pow
-from gpugrad.ops.special.family import no_rule, special
+from gpugrad.ops.special.family import no_rule, several, special, sum_of_terms
 from gpugrad.ops.special.gamma import rgamma
-from gpugrad.ops.special.integrals import evaluate_several, sum_of_terms
 
 
 class AiryResult(NamedTuple):
@@ -27,15 +25,9 @@ def _airy(g: tuple[Any, ...], x: Any, out: tuple[Any, ...]) -> Any:
     return sum_of_terms(g, lambda: aip, lambda: x * ai, lambda: bip, lambda: x * bi)
 
 
-@multi_output(x=_airy, elementwise=True)
-def airy(x: Any, /) -> Any:
-    """The Airy functions and their derivatives (ai, aip, bi, bip), elementwise: the solutions of w'' = x w.
-
-    Shapes: any, and the results have the same. Dtypes: real and complex floating; integers are taken as float64.
-    Differentiable. Raises DTypeError for a dtype that it does not take.
-    Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.airy.html
-    """
-    return AiryResult(*evaluate_several("airy", x))
+airy = several(
+    "airy", "The Airy functions and their derivatives (ai, aip, bi, bip): the solutions of w'' = x w", AiryResult, _airy
+)
 
 
 def _struve(name: str, formula: str, above: float) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from gpugrad.arrays.kernels import WEAK, strong
 from gpugrad.arrays.special import evaluate
 from gpugrad.errors import GraphError
 from gpugrad.families import GradientRule, primitive, zero
+from gpugrad.multi_output import multi_output
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import real
 from gpugrad.tape import Tensor, raw
@@ -32,25 +33,52 @@ def special(
     def definition(*operands: Any) -> Any:
         return evaluate(name, *operands, complex=complex)
 
+    _describe(definition, name, formula, rules, complex, note, source)
+    wide = {operand: _of_floats(rule) for operand, rule in rules.items()}
+    return primitive(elementwise=True, **wide)(definition)  # type: ignore[arg-type]  # no operand is called `casts`
+
+
+def several(name: str, formula: str, result: type, rule: Callable[..., Any], /, *, note: str = "") -> Callable[..., Any]:
+    """Declare ``scipy.special.<name>`` of one real or complex operand x and several results: `result` is their named tuple.
+
+    `rule` is that of :func:`~gpugrad.multi_output.multi_output`.
+    """
+
+    def definition(x: Any, /) -> Any:
+        found = evaluate(name, x)  # in one array where they were computed elsewhere
+        return result(*(found if isinstance(found, tuple) else (found[i, ...] for i in range(found.shape[0]))))
+
+    _describe(definition, name, formula, {"x": rule}, True, note, "")
+    return multi_output(x=rule, elementwise=True)(definition)
+
+
+def sum_of_terms(gradients: tuple[Any, ...], *slopes: Callable[[], Any]) -> Any:
+    """The gradients of several results times their derivatives, added; a derivative is computed only where one arrived."""
+    terms = [g * slope() for g, slope in zip(gradients, slopes, strict=True) if g is not None]
+    return sum(terms[1:], terms[0])
+
+
+def _describe(
+    definition: Any, name: str, formula: str, rules: dict[str, GradientRule], complex: bool, note: str, source: str
+) -> None:
+    """Give a definition its name, its signature and its documentation."""
     kind = inspect.Parameter.POSITIONAL_ONLY
-    definition.__signature__ = inspect.Signature([inspect.Parameter(x, kind) for x in rules])  # type: ignore[attr-defined]
+    definition.__signature__ = inspect.Signature([inspect.Parameter(x, kind) for x in rules])
     definition.__name__ = definition.__qualname__ = name
     definition.__module__ = "gpugrad.special"
     definition.__annotations__ = {}
-    several = len(rules) > 1
+    more = len(rules) > 1
     given = "real and complex floating" if complex else "real floating"
     url = f"https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.{name}.html"
     definition.__doc__ = (
         f"{formula}, elementwise.\n\n"
-        f"Shapes: {'the operands broadcast' if several else 'any, and the result has the same'}. "
+        f"Shapes: {'the operands broadcast' if more else 'any, and the result has the same'}. "
         f"Dtypes: {given}; integers are taken as float64, as SciPy does.\n"
         f"{_differentiable(rules)}{' ' + note if note else ''}\n\n"
         f"Raises DTypeError for a dtype that it does not take"
-        f"{', ShapeError if the shapes do not broadcast, DeviceError if the devices differ' if several else ''}.\n"
+        f"{', ShapeError if the shapes do not broadcast, DeviceError if the devices differ' if more else ''}.\n"
         f"Source: {source + ', ' if source else ''}{url}"
     )
-    wide = {operand: _of_floats(rule) for operand, rule in rules.items()}
-    return primitive(elementwise=True, **wide)(definition)  # type: ignore[arg-type]  # no operand is called `casts`
 
 
 def _of_floats(rule: GradientRule) -> GradientRule:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gpugrad.arrays.special import evaluate
-from gpugrad.multi_output import multi_output
 from gpugrad.ops.elementwise import cos, cosh, exp, maximum, sin, where
-from gpugrad.ops.special.family import no_rule, special
+from gpugrad.ops.special.family import no_rule, several, special, sum_of_terms
 from gpugrad.ops.special.removable import log_over, sin_over, sinh_over
 
 
@@ -65,18 +62,6 @@ class FresnelResult(NamedTuple):
     c: Any
 
 
-def evaluate_several(name: str, x: Any) -> Any:
-    """The results of a function of SciPy that has several, which come in one array where they were computed elsewhere."""
-    found = evaluate(name, x)
-    return found if isinstance(found, tuple) else (found[i, ...] for i in range(found.shape[0]))
-
-
-def sum_of_terms(gradients: tuple[Any, ...], *slopes: Callable[[], Any]) -> Any:
-    """The gradients of several results times their derivatives, added; a derivative is computed only where one arrived."""
-    terms = [g * slope() for g, slope in zip(gradients, slopes, strict=True) if g is not None]
-    return sum(terms[1:], terms[0])
-
-
 def _sici(g: tuple[Any, Any], x: Any) -> Any:
     return sum_of_terms(g, lambda: sin_over(x), lambda: cos(x) / x)
 
@@ -89,34 +74,23 @@ def _fresnel(g: tuple[Any, Any], x: Any) -> Any:
     return sum_of_terms(g, lambda: sin(x * x * (math.pi / 2)), lambda: cos(x * x * (math.pi / 2)))
 
 
-@multi_output(x=_sici, elementwise=True)
-def sici(x: Any, /) -> Any:
-    """The sine and cosine integrals (si, ci), elementwise: of sin(t) / t from 0 to x, and gamma + log(x) + that of (cos(t) - 1) / t.
-
-    Shapes: any, and the results have the same. Dtypes: real and complex floating; integers are taken as float64.
-    Differentiable; the derivative of ci at 0 is inf. Raises DTypeError for a dtype that it does not take.
-    Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.sici.html
-    """
-    return SiciResult(*evaluate_several("sici", x))
-
-
-@multi_output(x=_shichi, elementwise=True)
-def shichi(x: Any, /) -> Any:
-    """The hyperbolic sine and cosine integrals (shi, chi), elementwise: with sinh and cosh for the sin and cos of :func:`sici`.
-
-    Shapes: any, and the results have the same. Dtypes: real and complex floating; integers are taken as float64.
-    Differentiable; the derivative of chi at 0 is inf. Raises DTypeError for a dtype that it does not take.
-    Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.shichi.html
-    """
-    return ShichiResult(*evaluate_several("shichi", x))
-
-
-@multi_output(x=_fresnel, elementwise=True)
-def fresnel(x: Any, /) -> Any:
-    """The Fresnel integrals (s, c), elementwise: of sin(pi t ** 2 / 2) and of cos(pi t ** 2 / 2) from 0 to x.
-
-    Shapes: any, and the results have the same. Dtypes: real and complex floating; integers are taken as float64.
-    Differentiable. Raises DTypeError for a dtype that it does not take.
-    Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.special.fresnel.html
-    """
-    return FresnelResult(*evaluate_several("fresnel", x))
+sici = several(
+    "sici",
+    "The sine and cosine integrals (si, ci): of sin(t) / t from 0 to x, and gamma + log(x) + that of (cos(t) - 1) / t",
+    SiciResult,
+    _sici,
+    note="The derivative of ci at 0 is inf.",
+)
+shichi = several(
+    "shichi",
+    "The hyperbolic sine and cosine integrals (shi, chi): with sinh and cosh for the sin and cos of sici",
+    ShichiResult,
+    _shichi,
+    note="The derivative of chi at 0 is inf.",
+)
+fresnel = several(
+    "fresnel",
+    "The Fresnel integrals (s, c): of sin(pi t ** 2 / 2) and of cos(pi t ** 2 / 2) from 0 to x",
+    FresnelResult,
+    _fresnel,
+)
