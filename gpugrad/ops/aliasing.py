@@ -78,7 +78,7 @@ def taken_anew(root: Tensor, values: Tensor, written: Tensor) -> list[tuple[Tens
 
 def refresh(root: Tensor) -> None:
     """Give the views of `root`, into whose array something else has written, their values."""
-    if type(root.aliases) is list:
+    if type(root.aliases) is list and is_aliased(root):  # which forgets the views that are gone
         for view, anew in taken_anew(root, Tensor(root.array), root):
             view.array = anew.array
 
