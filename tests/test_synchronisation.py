@@ -12,12 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from backends import CUPY
+from layers import CASES
+from layers.case import LayerCase
+from layers.run import inputs, made
 
 import gpugrad as gg
 from gpugrad import nn
 from gpugrad.arrays.devices import import_cupy
 from gpugrad.check.parts import OPTIMIZERS
 from gpugrad.nn import functional as F
+from gpugrad.trees import leaves
 
 if not gg.cuda.is_available():
     pytest.skip("CuPy: there is no GPU here; GPUGRAD_TEST_STANDIN=1 runs these on a stand-in", allow_module_level=True)
@@ -41,13 +46,14 @@ def leaf(*shape: int) -> Any:
     return there(*shape).requires_grad_()
 
 
-def assert_never_waits(step: Callable[[], Any], draws: bool = False) -> None:
-    """A step that draws random numbers sends the GPU where they begin: six words, through pinned memory, which nothing waits for."""
+def assert_never_waits(step: Callable[[], Any], draws: int = 0) -> None:
+    """A step that draws random numbers sends the GPU where they begin: six words a draw, through pinned memory, which nothing
+    waits for."""
     for _ in range(2):  # the first step compiles, and makes buffers
         step()
     with cupy.standin.counting() as seen:
         step()
-    assert (seen.reads, seen.waits, seen.uploads) == ([], 0, int(draws))
+    assert (seen.reads, seen.waits, seen.uploads) == ([], 0, draws)
 
 
 # The main job -------------------------------------------------------------------------------------------------------
@@ -99,41 +105,24 @@ def test_the_main_job_has_the_losses_of_the_cpu(job: Any, losses: list[Any]) -> 
 # Layers, losses, optimizers -----------------------------------------------------------------------------------------
 
 X = (8, 6)
-LAYERS: dict[str, Callable[[], Any]] = {
-    "Dropout": lambda: nn.Dropout(0.5), "Flatten": nn.Flatten, "GELU": nn.GELU, "Identity": nn.Identity,
-    "LayerNorm": lambda: nn.LayerNorm(6), "Linear": lambda: nn.Linear(6, 4), "LogSoftmax": lambda: nn.LogSoftmax(1), "ReLU": nn.ReLU,
-    "RMSNorm": lambda: nn.RMSNorm(6), "SiLU": nn.SiLU, "Sigmoid": nn.Sigmoid, "Softmax": lambda: nn.Softmax(1), "Tanh": nn.Tanh,
-    "Sequential": lambda: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.LayerNorm(5), nn.Dropout(0.1), nn.Linear(5, 3)),
-}  # fmt: skip
-LOSSES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-    "CrossEntropyLoss": (lambda: nn.CrossEntropyLoss(label_smoothing=0.1), lambda: whole(0, 6, 8)),
-    "NLLLoss": (nn.NLLLoss, lambda: whole(0, 6, 8)),
-    "MSELoss": (nn.MSELoss, lambda: there(*X)),
-}
-NO_LAYERS = {"Module", "ModuleDict", "ModuleList"}
 
 
-def test_every_layer_and_loss_is_here() -> None:
-    modules = {name for name in nn.__all__ if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)}
-    assert modules - NO_LAYERS == {*LAYERS, *LOSSES}
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_layer(case: LayerCase) -> None:
+    """Or a loss."""
+    layer, (args, options) = made(case, CUPY, "float32"), inputs(case, CUPY, "float32")
 
+    def step() -> None:
+        for y in leaves(case.output(layer, nn, args, options)):
+            if isinstance(y, gg.Tensor) and y.requires_grad:
+                gg.sum(y**2).backward(retain_graph=True)
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_layer(name: str) -> None:
-    layer, x = LAYERS[name]().to("cuda"), leaf(*X)
-    assert_never_waits(lambda: gg.sum(layer(x) ** 2).backward(), draws=name in ("Dropout", "Sequential"))
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_loss(name: str) -> None:
-    loss, target = (make() for make in LOSSES[name])
-    x = leaf(*X)
-    assert_never_waits(lambda: loss(F.log_softmax(x, 1), target).backward())
+    assert_never_waits(step, case.draws)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer(name: str) -> None:
-    model = LAYERS["Sequential"]().to("cuda")
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.LayerNorm(5), nn.Dropout(0.1), nn.Linear(5, 3)).to("cuda")
     optimizer, x, labels = OPTIMIZERS[name](model.parameters()), there(*X), whole(0, 3, 8)
 
     def step() -> None:
@@ -142,7 +131,7 @@ def test_an_optimizer(name: str) -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
-    assert_never_waits(step, draws=True)
+    assert_never_waits(step, draws=1)
 
 
 # Functions ----------------------------------------------------------------------------------------------------------
@@ -180,7 +169,7 @@ def test_every_function_is_here() -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function(name: str) -> None:
     function = FUNCTIONS[name]()
-    assert_never_waits(lambda: gg.sum(function() ** 2).backward(), draws=name == "dropout")
+    assert_never_waits(lambda: gg.sum(function() ** 2).backward(), draws=int(name == "dropout"))
 
 
 @pytest.mark.parametrize("on", [False, True])

@@ -1,0 +1,98 @@
+"""Every layer and loss, from its cases in tests/layers/: the same on every backend, right gradients, weights that go around in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from backends import Backend
+from layers import CASES
+from layers.case import LayerCase
+from layers.run import called, everything, inputs, made, objective
+
+import gpugrad as gg
+from gpugrad import nn
+from gpugrad.tape import Tensor
+from gpugrad.trees import leaves, map_leaves
+
+ABSTRACT = {"Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", "ParameterList"}
+"""Of what holds layers and parameters, and computes nothing itself."""
+
+
+def of(cases: list[LayerCase]) -> Any:
+    """Parametrize a test by cases."""
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
+
+
+def test_every_layer_has_a_case() -> None:
+    classes = {name for name in nn.__all__ if isinstance(getattr(nn, name), type)}
+    assert classes - ABSTRACT == {case.name for case in CASES}
+
+
+@of(CASES)
+def test_results_and_gradients_are_those_of_numpy(case: LayerCase, backend: Backend) -> None:
+    found, expected = everything(case, backend), everything(case)
+    assert found.keys() == expected.keys()
+    for name, x in expected.items():
+        assert (x is None) == (found[name] is None), name
+        if x is not None:
+            atol = 1e-12 * max(1.0, float(np.max(np.abs(x), initial=0)))
+            np.testing.assert_allclose(found[name], x, rtol=1e-10, atol=atol, err_msg=name)
+
+
+@of(CASES)
+def test_single_precision_stays_single_and_close(case: LayerCase, backend: Backend) -> None:
+    found, expected = everything(case, backend, "float32"), everything(case)
+    for name, x in expected.items():
+        if x is not None:
+            scale = float(np.max(np.abs(x), initial=1e-3))
+            np.testing.assert_allclose(found[name], x, rtol=0, atol=3e-5 * scale, err_msg=name)
+
+
+@of(CASES)
+def test_gradients_are_those_of_differences(case: LayerCase) -> None:
+    """In one random direction of all inputs and parameters."""
+
+    def at(step: float) -> tuple[Any, list[Any], list[Any]]:
+        """The objective that many steps away, the points that it depends on, and the direction."""
+        layer, (args, options) = made(case), inputs(case)  # a new layer: some change their buffers with every call
+        points = [*(x for x in leaves([args, options]) if isinstance(x, Tensor) and x.requires_grad), *layer.parameters()]
+        rng = np.random.default_rng(2)
+        direction = [rng.uniform(-1, 1, x.shape) for x in points]
+        with gg.no_grad():
+            for x, d in zip(points, direction, strict=True):
+                x.array = x.array + step * d
+        return objective(called(case, layer, args, options)), points, direction
+
+    value, points, direction = at(0)
+    value.backward()
+    slope = sum(float(np.sum(x.grad.numpy() * d)) for x, d in zip(points, direction, strict=True) if x.grad is not None)
+    difference = (at(1e-6)[0].item() - at(-1e-6)[0].item()) / 2e-6
+    assert abs(slope - difference) < 1e-6 * max(1, abs(slope), abs(value.item()))
+    assert slope != 0
+
+
+@of(CASES)
+def test_weights_go_through_a_file(case: LayerCase, tmp_path: Path) -> None:
+    """Into a layer that was made with other random numbers."""
+    layer = made(case)
+    gg.save(layer.state_dict(), tmp_path / "weights.safetensors")
+    other = case.layer(nn, gg.asarray).double().train(case.train)
+    other.load_state_dict(gg.load(tmp_path / "weights.safetensors"))
+    found, expected = (called(case, x, *inputs(case)) for x in (other, layer))
+    for y, z in zip(found, expected, strict=True):
+        assert np.array_equal(y.detach().numpy(), z.detach().numpy(), equal_nan=True)
+
+
+@of(CASES)
+def test_arrays_give_what_tensors_give(case: LayerCase) -> None:
+    """A layer takes plain arrays, and does not write into them."""
+    layer = made(case)
+    args, options = map_leaves(lambda x: x.array if isinstance(x, Tensor) else x, [*inputs(case)])
+    before = [x.copy() for x in leaves([args, options]) if isinstance(x, np.ndarray)]
+    found, expected = called(case, layer, args, options), called(case, made(case), *inputs(case))
+    assert all(np.array_equal(y.detach().numpy(), z.detach().numpy()) for y, z in zip(found, expected, strict=True))
+    after = [x for x in leaves([args, options]) if isinstance(x, np.ndarray)]
+    assert all(np.array_equal(x, y) for x, y in zip(after, before, strict=True))
