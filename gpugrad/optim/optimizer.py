@@ -50,6 +50,8 @@ class Optimizer:
     """
 
     kernels: Kernels
+    stepped = False
+    """Whether a step was taken, or left out on purpose: schedules go on after it."""
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -115,6 +117,7 @@ class Optimizer:
         the state, a gradient or, where no kernel updates in place, the results; then nothing has changed.
         """
         loss = None
+        self.stepped = True
         if closure is not None:
             with enable_grad():
                 loss = closure()
