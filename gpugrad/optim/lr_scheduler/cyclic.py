@@ -128,10 +128,9 @@ class OneCycleLR(_WithMomentum):
         last, *names = phases[current]
         part = (step - begun) / (last - begun)
         for group in self.optimizer.param_groups:
-            start, end, *momenta = names
-            rates.append(anneal(group[start], group[end], part))
+            rates.append(anneal(group[names[0]], group[names[1]], part))
             if self.cycle_momentum:
-                _set_momentum(group, anneal(*(group[name] for name in momenta), part))
+                _set_momentum(group, anneal(group[names[2]], group[names[3]], part))
         return rates
 
 
