@@ -36,6 +36,7 @@ from gpugrad.errors import (
     ShapeError, TracingError, UntraceableError,
 )
 from gpugrad.files import load, save
+from gpugrad.mixed_precision import autocast
 from gpugrad.modes import (
     are_deterministic_algorithms_enabled, debug, enable_grad, get_float32_matmul_precision,
     is_deterministic_algorithms_warn_only_enabled, is_grad_enabled, no_grad, set_float32_matmul_precision, set_grad_enabled,
@@ -75,6 +76,7 @@ from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
     from gpugrad import data, fft, linalg, nn, optim, special, testing
+    from gpugrad.chainer import load_chainer as load_chainer
     from gpugrad.compile.runtime import get_num_threads as get_num_threads
     from gpugrad.compile.runtime import set_num_threads as set_num_threads
     from gpugrad.fusion import fuse as fuse
@@ -95,7 +97,7 @@ __all__ = [
     "OptionError", "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
     "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any",
     "arange", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype",
-    "atan", "atan2", "atanh", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
+    "atan", "atan2", "atanh", "autocast", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
     "ceil", "checkpoint", "clip", "complex128", "complex64", "concat", "conj", "copysign", "cos", "cosh", "count_nonzero",
     "cuda", "cumulative_prod", "cumulative_sum", "custom_vjp", "data", "debug", "device", "diag", "diff", "divide", "e", "einsum",
@@ -104,7 +106,7 @@ __all__ = [
     "get_default_dtype", "get_float32_matmul_precision", "get_num_threads", "grad", "gradients", "greater", "greater_equal",
     "hessian", "hvp", "hypot", "iinfo", "imag", "inf", "int16", "int32", "int64", "int8",
     "is_deterministic_algorithms_warn_only_enabled", "is_grad_enabled", "isdtype", "isfinite", "isin", "isinf", "isnan",
-    "jacobian", "jvp", "less", "less_equal", "linalg", "linspace", "load", "log", "log10", "log1p", "log2", "logaddexp",
+    "jacobian", "jvp", "less", "less_equal", "linalg", "linspace", "load", "load_chainer", "log", "log10", "log1p", "log2", "logaddexp",
     "logical_and", "logical_not", "logical_or", "logical_xor", "manual_seed", "matmul", "matrix_transpose", "max",
     "maximum", "mean", "meshgrid", "min", "minimum", "moveaxis", "multiply", "nan", "negative", "newaxis", "nextafter",
     "nn", "no_grad", "nonzero", "not_equal", "ones", "ones_like", "optim", "permute_dims", "pi", "positive", "pow", "prod",
@@ -118,9 +120,9 @@ __all__ = [
 ]
 
 _LAZY = ("data", "fft", "linalg", "nn", "optim", "special", "testing")
-# The kernel compiler is loaded when it is first used.
+# The kernel compiler is loaded when it is first used, and so is the reading of zip files.
 _LAZY_FUNCTIONS = {
-    "fuse": "gpugrad.fusion", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",
+    "fuse": "gpugrad.fusion", "load_chainer": "gpugrad.chainer", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",
 }
 # fmt: on
 

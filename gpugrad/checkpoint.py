@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gpugrad.errors import GraphError, InplaceError
+from gpugrad.mixed_precision import autocast_dtypes, restored
 from gpugrad.modes import enable_grad, is_grad_enabled, random_log
 from gpugrad.tape import Joint, Leaf, Node, Rule, Tensor, parents, raw
 from gpugrad.trees import leaves, rebuild
@@ -42,6 +43,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         linked = [x.node for x in given if isinstance(x, Tensor) and x.node is not None]
         if not captured and not linked:
             return out
+        dtypes = autocast_dtypes()
         kept = [(raw(x), x.node if isinstance(x, Tensor) else None, isinstance(x, Tensor)) for x in given]
         recording = [i for i, x in enumerate(results) if isinstance(x, Tensor) and x.node is not None]
         count = len(results)
@@ -58,7 +60,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
                         "computing it again would give another result: call backward before changing it"
                     )
             again = [Tensor(array, _link(array, node)) if wrapped else array for array, node, wrapped in kept]
-            with _replay(states), enable_grad():
+            with _replay(states), enable_grad(), restored(dtypes):
                 recomputed = leaves(_call(function, (args_tree, kwargs_tree), again))
             if len(recomputed) != count:
                 raise GraphError(f"checkpoint: {name} returned {count} results, and {len(recomputed)} when computed again")

@@ -13,6 +13,7 @@ import numpy
 from gpugrad.arrays.devices import device_of, on, several_gpus
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.accelerate import SMALLEST
+from gpugrad.modes import AUTOCAST, flags, not_autocasting
 from gpugrad.tape import raw
 
 P = ParamSpec("P")
@@ -26,6 +27,9 @@ def derived(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def derived_function(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal fused
+        if flags() & AUTOCAST:
+            with not_autocasting():
+                return derived_function(*args, **kwargs)
         array = raw(args[0])
         if isinstance(array, (numpy.ndarray, numpy.generic)) and array.size < SMALLEST:
             return function(*args, **kwargs)

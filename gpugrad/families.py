@@ -24,9 +24,10 @@ rule for each operand. From these :func:`primitive` writes the wrapper, as ``dat
         elif y_node is None:
             result = Tensor(out, Node(((x_node, x_rule, (y,)),), out.shape, out.dtype))
         ...
-        return result if mode < 2 else examine(result, "multiply", (x, y))
+        return result if mode < 4 else examine(result, "multiply", (x, y))
 
-What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y.
+What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y. An op that
+``mixed_precision.py`` names begins with ``if flags() & 2: x, y = autocast(x, y)``.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ from gpugrad.arrays.explain import explain, explaining
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
-from gpugrad.modes import flags
+from gpugrad.mixed_precision import FLOAT32, LOWER, recording, target
+from gpugrad.modes import AUTOCAST, flags, not_autocasting
 from gpugrad.tape import Node, Rule, Tensor, alias
+from gpugrad.trees import leaves, rebuild
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -200,7 +203,9 @@ def _declare(
                 elementwise=elementwise, linear=data.isdisjoint(residuals) and not cancels, branch=branches.get(operand),
             )  # fmt: skip
             keeps.append((operand, residuals))
-    wrapper = _factory(_form(signature, operands, keeps, casts, moves))(**scope)
+    policy = autocasts(name)
+    scope |= {} if policy is None else {"autocast": policy}
+    wrapper = _factory(_form(signature, operands, keeps, casts, moves, policy is not None))(**scope)
     wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     functools.update_wrapper(wrapper, definition)
     wrapper.kernels = kernels
@@ -212,13 +217,52 @@ def _declare(
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
     """Register a function that is differentiable because it is written in other ops: it needs no rule, but has a record too."""
-    return registered(explaining(function))
+    policy = autocasts(function.__name__)
+    if policy is None and function.__module__.startswith("gpugrad.nn.functional"):
+        policy = _as_given  # it casts no operands, nor does what it is made of
+    explained = explaining(function)
+    return registered(explained if policy is None else _autocasting(explained, policy))
 
 
 def registered(function: Function) -> Function:
     """As :func:`composite`, for what hands its operands to an op of its own name, whose errors are clear: calls cost nothing more."""
     REGISTRY[function.__name__] = function
     return function
+
+
+def autocasts(name: str) -> Callable[..., tuple[Any, ...]] | None:
+    """How an op of this name casts its operands under autocast; None for one that leaves them as they are."""
+    if name not in LOWER and name not in FLOAT32:
+        return None
+    lower = name in LOWER
+
+    def cast(*operands: Any) -> tuple[Any, ...]:
+        if not recording(operands):
+            return operands
+        astype = REGISTRY["astype"]
+        dtypes = (target(x, lower) for x in operands)
+        return tuple(x if dtype is None else astype(x, dtype) for x, dtype in zip(operands, dtypes, strict=True))
+
+    return cast
+
+
+def _as_given(*operands: Any) -> tuple[Any, ...]:
+    return operands
+
+
+def _autocasting(function: Callable[P, R], cast: Callable[..., tuple[Any, ...]]) -> Callable[P, R]:
+    """`function` with its arrays cast by autocast, and what it is made of left alone."""
+
+    @functools.wraps(function)
+    def casting_function(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not flags() & AUTOCAST:
+            return function(*args, **kwargs)
+        given = cast(*leaves((args, kwargs)))
+        with not_autocasting():
+            inner, options = rebuild((args, kwargs), iter(given))
+            return function(*inner, **options)
+
+    return casting_function
 
 
 class _Form(NamedTuple):
@@ -231,10 +275,16 @@ class _Form(NamedTuple):
     options: str  # a dict display of what is no operand, for error messages
     casts: bool
     moves: bool
+    autocast: bool
 
 
 def _form(
-    signature: inspect.Signature, operands: tuple[str, ...], keeps: list[tuple[str, tuple[str, ...]]], casts: bool, moves: bool
+    signature: inspect.Signature,
+    operands: tuple[str, ...],
+    keeps: list[tuple[str, tuple[str, ...]]],
+    casts: bool,
+    moves: bool,
+    autocast: bool,
 ) -> _Form:
     parameters = signature.parameters.values()
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
@@ -242,14 +292,16 @@ def _form(
     options = (f"'{p.name}': {p.name}" for p in parameters if p.name not in operands)
     return _Form(
         str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)),
-        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts, moves,
+        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts, moves, autocast,
     )  # fmt: skip
 
 
 @functools.cache
 def _factory(form: _Form) -> Callable[..., Any]:
     """A function that makes wrappers of this form from an op's name, kernels and rules."""
-    parameters = ", ".join(["op", "kernels", "combined", *(f"{operand}_rule" for operand, _ in form.keeps)])
+    parameters = ", ".join(
+        ["op", "kernels", "combined", *(f"{operand}_rule" for operand, _ in form.keeps), *["autocast"] * form.autocast]
+    )
     source = f"def factory({parameters}):\n" + _indent(_source(form)) + "\n    return wrapper"
     file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
@@ -268,6 +320,9 @@ def _source(form: _Form) -> str:
     given = "(" + "".join(f"{x}, " for x in operands) + ")"
     recording = {operand for operand, _ in form.keeps}
     lines = [f"def wrapper{form.parameters}:"]
+    if form.autocast:
+        listed = "".join(f"{x}, " for x in operands)
+        lines += [f"    if flags() & 2: {listed}= autocast({listed})"]
     for i, x in enumerate(operands):
         keep_node = f"{x}_node = {x}.node; " if x in recording else ""
         keep_tensor = f"_tensor = {x}; " if form.moves else ""
@@ -293,7 +348,7 @@ def _source(form: _Form) -> str:
         "    mode = flags()",
         *_recording(form),
         *_moving(form),
-        f"    return result if mode < 2 else examine(result, op, {given})",
+        f"    return result if mode < 4 else examine(result, op, {given})",
     ]
     return "\n".join(lines)
 

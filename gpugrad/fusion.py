@@ -23,7 +23,7 @@ from gpugrad.debug import caller, examine
 from gpugrad.differentiate import vjp
 from gpugrad.errors import OptionError
 from gpugrad.fused_gradient import Bound, Cut, JointTrace, Pair, Pull
-from gpugrad.modes import DEBUG, RECORD, enable_grad, flags, no_grad
+from gpugrad.modes import AUTOCAST, DEBUG, RECORD, enable_grad, flags, no_grad, not_autocasting
 from gpugrad.ops.elementwise import where
 from gpugrad.ops.random_bits import given_states
 from gpugrad.tape import Joint, Leaf, Tensor, raw
@@ -120,6 +120,9 @@ class fuse(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if current_trace() is not None:
             return self._function(*args, **kwargs)  # a part of what is being traced
+        if flags() & AUTOCAST:
+            with not_autocasting():
+                return self(*args, **kwargs)
         kinds = []
         for x in args:
             kind = _KINDS[type(x)]

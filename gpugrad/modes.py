@@ -18,7 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _log = logging.getLogger("gpugrad")
 
 RECORD = 1
-DEBUG = 2
+AUTOCAST = 2
+DEBUG = 4
 
 # One integer of flags, read once by every op.
 _flags: ContextVar[int] = ContextVar("gpugrad_flags", default=RECORD)
@@ -29,17 +30,17 @@ flags: Callable[[], int] = _flags.get
 _before: ContextVar[tuple[Any, ...]] = ContextVar("gpugrad_flags_before", default=())
 
 
-class _Mode(ContextDecorator):
+class Mode(ContextDecorator):
     """A context manager and decorator that changes the flags; one object can be entered repeatedly, nested, and by many threads."""
 
     def __init__(self, on: int = 0, off: int = 0) -> None:
         self._on = on
         self._off = off
 
-    def _recreate_cm(self) -> _Mode:  # a decorated function gets a fresh one for each call: recursion, threads
-        return _Mode(self._on, self._off)
+    def _recreate_cm(self) -> Mode:  # a decorated function gets a fresh one for each call: recursion, threads
+        return Mode(self._on, self._off)
 
-    def __enter__(self) -> _Mode:
+    def __enter__(self) -> Mode:
         before = flags()
         _before.set((_before.get(), before))
         _flags.set(self._changed(before))
@@ -58,7 +59,7 @@ class _Mode(ContextDecorator):
 _switched: ContextVar[tuple[Any, int, Any]] = ContextVar("gpugrad_switched", default=(None, 0, None))
 
 
-class Switch(_Mode):
+class Switch(Mode):
     """A mode that takes effect when it is made; as a context manager or decorator it restores what was before that."""
 
     def __init__(self, on: int = 0, off: int = 0) -> None:
@@ -73,7 +74,7 @@ class Switch(_Mode):
             _switched.set((None, 0, None))
             _flags.set(before)
 
-    def __enter__(self) -> _Mode:
+    def __enter__(self) -> Mode:
         self._undo()
         return super().__enter__()
 
@@ -83,8 +84,9 @@ class Switch(_Mode):
 
 
 def start(record: bool) -> Token[int]:
-    """:func:`enable_grad` or :func:`no_grad` until :func:`stop`, for the sweep: quicker than a context manager."""
-    return _flags.set(flags() | RECORD if record else flags() & ~RECORD)
+    """:func:`enable_grad` or :func:`no_grad` until :func:`stop`, without autocast, for the sweep: quicker than a context manager."""
+    mode = flags() & ~AUTOCAST
+    return _flags.set(mode | RECORD if record else mode & ~RECORD)
 
 
 def stop(token: Token[int]) -> None:
@@ -93,7 +95,7 @@ def stop(token: Token[int]) -> None:
 
 
 @overload
-def no_grad() -> _Mode: ...
+def no_grad() -> Mode: ...
 @overload
 def no_grad(function: F, /) -> F: ...
 def no_grad(function: Any = None, /) -> Any:
@@ -101,25 +103,35 @@ def no_grad(function: Any = None, /) -> Any:
 
     A context manager, ``with gg.no_grad():``, and a decorator, with or without parentheses.
     """
-    return _with_or_of(_Mode(off=RECORD), function, "no_grad")
+    return _with_or_of(Mode(off=RECORD), function, "no_grad")
 
 
 @overload
-def enable_grad() -> _Mode: ...
+def enable_grad() -> Mode: ...
 @overload
 def enable_grad(function: F, /) -> F: ...
 def enable_grad(function: Any = None, /) -> Any:
     """Record again inside a :func:`no_grad` block. A context manager and a decorator, with or without parentheses."""
-    return _with_or_of(_Mode(on=RECORD), function, "enable_grad")
+    return _with_or_of(Mode(on=RECORD), function, "enable_grad")
 
 
-def _with_or_of(mode: _Mode, function: Any, name: str) -> Any:
+def _with_or_of(mode: Mode, function: Any, name: str) -> Any:
     """The mode itself, or `function` decorated with it."""
     if function is None:
         return mode
     if not callable(function):
         raise DTypeError(f"{name}: got {type(function).__name__}, expected a function to decorate, or nothing")
     return mode(function)
+
+
+def autocasting() -> Mode:
+    """Let ops cast their operands as ``mixed_precision.py`` says."""
+    return Mode(on=AUTOCAST)
+
+
+def not_autocasting() -> Mode:
+    """Compute in the dtypes that operands have: inside what is one op for autocast."""
+    return Mode(off=AUTOCAST)
 
 
 def set_grad_enabled(mode: bool, /) -> Switch:
@@ -135,13 +147,13 @@ def is_grad_enabled() -> bool:
     return bool(flags() & RECORD)
 
 
-def debug(mode: bool = True, /) -> _Mode:
+def debug(mode: bool = True, /) -> Mode:
     """Stop at the first nan or inf that an op produces from finite inputs, in the forward pass or in the backward pass.
 
     The :class:`~gpugrad.errors.AnomalyError` names the op and the line of user code that called it. Every op then reads
     its results back, which waits for the GPU: for finding faults, not for training. A context manager and a decorator.
     """
-    return _Mode(on=DEBUG) if mode else _Mode(off=DEBUG)
+    return Mode(on=DEBUG) if mode else Mode(off=DEBUG)
 
 
 class Default:

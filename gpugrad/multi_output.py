@@ -72,7 +72,7 @@ def multi_output(*, x: Callable[..., Any], elementwise: bool = False) -> Callabl
             else:
                 available = {"x": array, "out": tuple(out), **defaults, **options}
                 results = _recorded(name, operand.node, x, {r: available[r] for r in residuals}, out, elementwise)
-            if mode >= 2:
+            if mode >= 4:
                 for result in results:
                     examine(result, name, (array,))
                     if isinstance(result.node, Node):
