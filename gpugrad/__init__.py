@@ -75,7 +75,7 @@ from gpugrad.ops.transfer import to_device
 from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
-    from gpugrad import data, fft, linalg, nn, optim, special, testing
+    from gpugrad import amp, data, fft, linalg, nn, optim, special, testing
     from gpugrad.chainer import load_chainer as load_chainer
     from gpugrad.compile.runtime import get_num_threads as get_num_threads
     from gpugrad.compile.runtime import set_num_threads as set_num_threads
@@ -95,7 +95,7 @@ __all__ = [
     "AnomalyError", "AxisError", "ConversionError", "DTypeError", "DetachedWarning", "DeterminismError", "Device", "DeviceError",
     "FileFormatError", "GpugradError", "GraphError", "IndexingError", "InplaceError", "LibraryError", "LinAlgError",
     "OptionError", "OutOfMemoryError", "RuleError", "SUPPORTED_API_VERSIONS", "ShapeError", "Tensor", "TracingError", "UntraceableError",
-    "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "any",
+    "__array_api_version__", "__array_namespace_info__", "__version__", "abs", "acos", "acosh", "add", "all", "amp", "any",
     "arange", "are_deterministic_algorithms_enabled", "argmax", "argmin", "argsort", "asarray", "asin", "asinh", "astype",
     "atan", "atan2", "atanh", "autocast", "backward", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast",
@@ -119,7 +119,7 @@ __all__ = [
     "where", "zeros", "zeros_like",
 ]
 
-_LAZY = ("data", "fft", "linalg", "nn", "optim", "special", "testing")
+_LAZY = ("amp", "data", "fft", "linalg", "nn", "optim", "special", "testing")
 # The kernel compiler is loaded when it is first used, and so is the reading of zip files.
 _LAZY_FUNCTIONS = {
     "fuse": "gpugrad.fusion", "load_chainer": "gpugrad.chainer", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",

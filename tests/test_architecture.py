@@ -30,7 +30,7 @@ FLOORS = (
     ("branches", "sweep", "differentiate", "checkpoint", "custom", "derived", "fused_gradient", "fusion", "random"),
     ("operators", "namespace", "linalg", "fft", "testing", "files", "npz", "chainer"),
     ("nn.functional",),
-    ("nn.init", "nn", "optim", "data", "special"),
+    ("nn.init", "nn", "optim", "data", "special", "amp"),
     ("distributed",),
     ("",),  # gpugrad itself, the public face
     ("check", "bench", "__main__"),
