@@ -96,3 +96,22 @@ def test_arrays_give_what_tensors_give(case: LayerCase) -> None:
     assert all(np.array_equal(y.detach().numpy(), z.detach().numpy()) for y, z in zip(found, expected, strict=True))
     after = [x for x in leaves([args, options]) if isinstance(x, np.ndarray)]
     assert all(np.array_equal(x, y) for x, y in zip(after, before, strict=True))
+
+
+@of(CASES)
+def test_mixed_precision_comes_close(case: LayerCase) -> None:
+    """Under autocast parameters and inputs of 32 bits keep gradients of 32 bits, near those of single precision."""
+    found, expected = [], []
+    for enabled, made_of in ((True, found), (False, expected)):
+        layer, (args, options) = made(case, precision="float32"), inputs(case, precision="float32")
+        with gg.autocast("cpu", dtype="float16", enabled=enabled):
+            outputs = called(case, layer, args, options)
+            total = objective([y.astype(gg.float32) if y.dtype == gg.float16 else y for y in outputs], precision="float32")
+        total.backward()
+        leaves_of = [x for x in leaves([args, options]) if isinstance(x, Tensor) and x.requires_grad] + list(layer.parameters())
+        made_of += [y.detach() for y in outputs] + [x.grad for x in leaves_of if x.grad is not None]
+        assert all(x.grad is None or x.grad.dtype == gg.float32 for x in leaves_of)
+    for x, y in zip(found, expected, strict=True):
+        if y.dtype.kind == "f":
+            scale = max(1.0, float(np.max(np.abs(y.numpy()), initial=0)))
+            np.testing.assert_allclose(x.numpy().astype("float32"), y.numpy(), rtol=0, atol=0.03 * scale)
