@@ -112,9 +112,13 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def parity(session: nox.Session) -> None:
-    """Gradients of the standard's functions against PyTorch's and JAX's, to 1e-10, which this installs. ``-- ARGS`` go to pytest."""
+    """Functions, layers, losses, optimizers and schedules against PyTorch's and JAX's, which this installs. ``-- ARGS`` go to pytest.
+
+    Writes docs/pytorch.md, which says what of PyTorch's names is here.
+    """
     session.install("-e", ".[dev]")
     install_peers(session)
+    session.run("python", "-m", "parity.names", env={"PYTHONPATH": "tests"})
     tests = session.posargs or ["tests/parity"]
     session.run("python", "-m", "pytest", "-n", "2", *tests, env={"GPUGRAD_TEST_PARITY": "1"})
 
