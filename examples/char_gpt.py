@@ -5,6 +5,7 @@ validation. With --autocast float16 or bfloat16 it computes in mixed precision.
 """
 
 import argparse
+import importlib
 import math
 import sys
 import sysconfig
@@ -120,6 +121,8 @@ def train(args, device):
     cosine = CosineAnnealingLR(optimizer, max(1, args.steps - warmup), eta_min=args.lr / 10)
     scheduler = SequentialLR(optimizer, [LinearLR(optimizer, 0.01, total_iters=warmup), cosine], [warmup])
     scaler = gg.amp.GradScaler(enabled=args.autocast == "float16")
+    if args.autocast == "bfloat16":
+        importlib.import_module("ml_dtypes")  # which adds bfloat16 to NumPy's dtypes
     precision = gg.autocast(device.partition(":")[0], dtype=args.autocast) if args.autocast else nullcontext()
     training = batches(text, args.length, args.batch, np.random.default_rng(args.seed), device)
     start = time.perf_counter()

@@ -2,7 +2,8 @@
 
 A damped pendulum that is driven periodically, theta'' = -sin(theta) - theta' / 2 + 1.15 cos(2 t / 3), swings and turns over without
 ever repeating itself. The network sees the sine of the angle at 50 past times, 0.2 apart, and not how fast the pendulum is; it is to
-say where the pendulum will be 2.0 later. It is compared with the last position, and with the best linear forecast of the same 50.
+say where the pendulum will be 2.0 later. It is compared with the last position, and with the best linear forecast from the same 50.
+It is trained to forecast from every step of its way through them.
 """
 
 import argparse
@@ -16,8 +17,10 @@ import gpugrad as gg
 from gpugrad import nn
 from gpugrad.data import DataLoader, TensorDataset
 from gpugrad.nn import functional as F
+from gpugrad.optim.lr_scheduler import OneCycleLR
 
 STEP, PAST, AHEAD = 0.2, 50, 10
+LEAST = 15  # so many positions it must have seen before its forecast counts
 
 
 def motion(count):
@@ -32,22 +35,22 @@ def motion(count):
 
 
 def windows(series):
-    """Stretches of the past, (N, 50), and what came later, (N,)."""
-    starts = np.arange(len(series) - PAST - AHEAD + 1)
-    return series[starts[:, None] + np.arange(PAST)], series[starts + PAST + AHEAD - 1]
+    """Stretches of the past, (N, 50), and what came later than each of their times, (N, 50)."""
+    starts = np.arange(len(series) - PAST - AHEAD + 1)[:, None]
+    return series[starts + np.arange(PAST)], series[starts + AHEAD + np.arange(PAST)]
 
 
 class Forecast(nn.Module):
-    """Two layers of an LSTM read the past; a linear layer reads the future off the last state."""
+    """An LSTM reads the past; a linear layer reads the future off each of its states."""
 
     def __init__(self, size):
         super().__init__()
-        self.lstm = nn.LSTM(1, size, num_layers=2, batch_first=True)
+        self.lstm = nn.LSTM(1, size, batch_first=True)
         self.head = nn.Linear(size, 1)
 
     def forward(self, x):
         states, _ = self.lstm(x[..., None])
-        return self.head(states[:, -1])[:, 0]
+        return self.head(states)[..., 0]
 
 
 def rmse(found, expected):
@@ -59,21 +62,21 @@ def train(args, device):
     series = motion(args.samples)
     cut = int(0.8 * len(series))
     (past, later), (test_past, test_later) = windows(series[:cut]), windows(series[cut:])
-    linear, *_ = np.linalg.lstsq(np.c_[past, np.ones(len(past))], later, rcond=None)
+    linear, *_ = np.linalg.lstsq(np.c_[past, np.ones(len(past))], later[:, -1], rcond=None)
     baselines = {
-        "the last position": rmse(test_past[:, -1], test_later),
-        "the best linear forecast": rmse(np.c_[test_past, np.ones(len(test_past))] @ linear, test_later),
+        "the last position": rmse(test_past[:, -1], test_later[:, -1]),
+        "the best linear forecast": rmse(np.c_[test_past, np.ones(len(test_past))] @ linear, test_later[:, -1]),
     }
     model = Forecast(args.size).to(device)
     data = TensorDataset(*(gg.asarray(x.astype("float32"), device=device) for x in (past, later)))
-    loader = DataLoader(data, batch_size=128, shuffle=True)
-    optimizer = gg.optim.Adam(model.parameters(), lr=3e-3)
-    scheduler = gg.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs * len(loader))
+    loader = DataLoader(data, batch_size=64, shuffle=True)
+    optimizer = gg.optim.Adam(model.parameters())
+    scheduler = OneCycleLR(optimizer, max_lr=1e-2, total_steps=args.epochs * len(loader), cycle_momentum=False)
     inputs = gg.asarray(test_past.astype("float32"), device=device)
     for epoch in range(1, args.epochs + 1):
         model.train()
         for x, y in loader:
-            loss = F.mse_loss(model(x), y)
+            loss = F.mse_loss(model(x)[:, LEAST:], y[:, LEAST:])
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -81,7 +84,7 @@ def train(args, device):
             scheduler.step()
         model.eval()
         with gg.no_grad():
-            error = rmse(model(inputs).cpu().numpy(), test_later)
+            error = rmse(model(inputs).cpu().numpy()[:, -1], test_later[:, -1])
         print(f"epoch {epoch:3}  loss {loss.item():.5f}  error of the test {error:.4f}", flush=True)
     return error, baselines
 
@@ -89,9 +92,9 @@ def train(args, device):
 def main():
     parser = argparse.ArgumentParser(description="Forecast a chaotic pendulum with an LSTM.")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... or auto: a GPU if there is one")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--samples", type=int, default=12_000, help="how long the pendulum is watched")
-    parser.add_argument("--size", type=int, default=48, help="of the LSTM's states")
+    parser.add_argument("--size", type=int, default=64, help="of the LSTM's states")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     device = args.device if args.device != "auto" else "cuda" if gg.cuda.is_available() else "cpu"
