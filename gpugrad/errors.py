@@ -33,7 +33,12 @@ import numpy
 
 
 class GpugradError(Exception):
-    """Base class of every exception that gpugrad raises on purpose."""
+    """Base class of every exception that gpugrad raises on purpose.
+
+    `place`, of an error that has left the call of a layer, says which one (see ``nn/location.py``); so does the text then.
+    """
+
+    place: object = None
 
 
 class ShapeError(GpugradError, ValueError):
@@ -77,7 +82,7 @@ class OutOfMemoryError(GpugradError, MemoryError):
     op = ""
 
     def __str__(self) -> str:
-        return f"{self.op}: {super().__str__()}" if self.op else super().__str__()
+        return f"{self.op}: {super().__str__()}" if self.op and self.place is None else super().__str__()
 
 
 class LibraryError(GpugradError, RuntimeError):

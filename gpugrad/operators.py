@@ -201,7 +201,7 @@ def _reduction(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class RemovableHandle:
-    """What ``register_hook`` returns: ``remove()`` takes the hook away again."""
+    """What ``register_hook`` returns: ``remove()`` takes the hook away again, and so does the end of a ``with`` block."""
 
     def __init__(self, hooks: dict[int, Any]) -> None:
         self._hooks = hooks
@@ -209,6 +209,12 @@ class RemovableHandle:
 
     def remove(self) -> None:
         self._hooks.pop(self._key, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
 
 
 class Operators:

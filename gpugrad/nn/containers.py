@@ -1,4 +1,4 @@
-"""Modules that hold modules: Sequential, ModuleList, ModuleDict."""
+"""Modules that hold modules: Sequential, ModuleList, ModuleDict. Those that hold parameters are in parameter_containers.py."""
 
 from __future__ import annotations
 
@@ -52,6 +52,18 @@ class _Numbered(Module):
         for module in modules:
             self.append(module)
         return self
+
+    def __iadd__(self: L, modules: Iterable[Module]) -> L:
+        return self.extend(modules)
+
+    def __add__(self: L, modules: Iterable[Module]) -> L:
+        return type(self)().extend(self).extend(modules)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take a module out. Raises IndexingError if it is not there."""
+        module = self[index]
+        del self[index]
+        return module
 
     def insert(self: L, index: int, module: Module) -> L:
         """Add a module before position `index`. Returns self. Raises DTypeError for anything else."""
@@ -109,6 +121,9 @@ class ModuleList(_Numbered):
         super().__init__()
         self.extend(modules)
 
+    def _step(self, name: str) -> str:
+        return f"[{name}]"
+
 
 class ModuleDict(Module):
     """A dict of modules, by strings without dots, whose parameters are found. It computes nothing itself.
@@ -116,9 +131,12 @@ class ModuleDict(Module):
     Raises DTypeError for a value that is no Module, OptionError for a key that is no such string or names a method.
     """
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
         self.update(modules or {})
+
+    def _step(self, name: str) -> str:
+        return f"[{name!r}]"
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -150,10 +168,15 @@ class ModuleDict(Module):
         """Pairs of key and module."""
         return self._modules.items()
 
-    def update(self, modules: Mapping[str, Module]) -> None:
-        """Add the modules of a dict."""
-        for key, module in modules.items():
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add the modules of a dict, or of pairs of key and module."""
+        for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
             self[key] = module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        for key in list(self):
+            delattr(self, key)
 
     def pop(self, key: str) -> Module:
         """Take a module out. Raises KeyError if it is not there."""

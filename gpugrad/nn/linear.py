@@ -1,15 +1,16 @@
-"""Linear, and the layers that only pass on or reshape: Identity, Flatten."""
+"""Linear, and the layers that only pass on or reshape: Identity, Flatten, Unflatten."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from gpugrad.arrays.devices import DeviceLike
 from gpugrad.arrays.dtypes import DTypeLike
-from gpugrad.errors import ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.nn import init
-from gpugrad.nn.functional.linear import check_input, linear
+from gpugrad.nn.functional.linear import linear
 from gpugrad.nn.module import Module
 from gpugrad.nn.parameter import Parameter
 from gpugrad.ops.creation import empty
@@ -37,6 +38,8 @@ class Linear(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
+        if in_features < 0 or out_features < 0:
+            raise ShapeError(f"Linear: in_features {in_features} and out_features {out_features}, expected no negative sizes")
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(empty((out_features, in_features), dtype=dtype, device=device))
@@ -52,7 +55,6 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Any:
         """x @ weight.T + bias."""
-        check_input(input, type(self).__name__)
         return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -95,3 +97,34 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """One axis made several, row-major: the inverse of Flatten.
+
+    `dim` is an axis, `unflattened_size` the sizes in its place, one of which may be -1: whatever is left. Named axes are not there.
+    Raises DTypeError for sizes that are no integers, OptionError for a second -1 or other negative sizes, ShapeError for an input
+    whose axis is not their product.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        if not isinstance(dim, int) or not all(isinstance(n, int) for n in unflattened_size):
+            raise DTypeError(f"Unflatten: got dim {dim!r} and unflattened_size {unflattened_size!r}, expected integers")
+        if min(unflattened_size, default=0) < -1 or list(unflattened_size).count(-1) > 1 or not unflattened_size:
+            raise OptionError(f"Unflatten: unflattened_size is {unflattened_size}, expected sizes, of which one may be -1")
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, input: Any) -> Any:
+        """The input reshaped."""
+        shape, sizes = tuple(input.shape), self.unflattened_size
+        axis = normalize_axis(self.dim, len(shape), "Unflatten")
+        known = math.prod(n for n in sizes if n != -1)
+        if shape[axis] != known if -1 not in sizes else not known or shape[axis] % known:
+            raise ShapeError(f"Unflatten: input {shape}, expected axis {self.dim} to have the size of {sizes}")
+        return reshape(input, (*shape[:axis], *(shape[axis] // known if n == -1 else n for n in sizes), *shape[axis + 1 :]))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+import builtins
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from gpugrad.arrays.devices import CPU, Device, DeviceLike, device_of, gpu
-from gpugrad.arrays.dtypes import DTypeLike, float32, float64, is_inexact, numpy_dtype
-from gpugrad.errors import DeviceError, DTypeError, FileFormatError, OptionError
-from gpugrad.nn.parameter import Parameter, overwrite
-from gpugrad.ops import aliasing
+from gpugrad.arrays.devices import CPU, DeviceLike, gpu
+from gpugrad.arrays.dtypes import DTypeLike, float16, float32, float64, is_inexact, numpy_dtype
+from gpugrad.errors import DTypeError, GpugradError, OptionError
+from gpugrad.nn.hooks import Hooked, called, hooks_below
+from gpugrad.nn.location import locate
+from gpugrad.nn.parameter import Parameter
+from gpugrad.nn.state import LoadResult, check_mapping, load, replace
 from gpugrad.ops.creation import zeros_like
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.transfer import destination, to_device
-from gpugrad.tape import Leaf, Tensor, raw
+from gpugrad.tape import Tensor
 
 M = TypeVar("M", bound="Module")
 Part = TypeVar("Part")
 
 
-class LoadResult(NamedTuple):
-    """What ``load_state_dict(strict=False)`` left out."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Hooked):
     """Base class of layers and models: its parts are its attributes.
 
     ::
@@ -54,12 +50,16 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return self.forward(*args, **kwargs)
-        except DeviceError as error:
-            # Of nested modules the innermost one whose parameters are elsewhere says so.
-            if error.__cause__ is None and (said := _misplaced(self, (*args, *kwargs.values()))):
-                raise DeviceError(said) from error
+            if self._hooks is None:
+                return self.forward(*args, **kwargs)
+            return called(self, self._hooks, args, kwargs)
+        except GpugradError as error:
+            locate(error, self, (*args, *kwargs.values()))
             raise
+
+    def _step(self, name: str) -> str:
+        """How code goes on from this module to its child `name`."""
+        return f".{name}"
 
     # Attributes ------------------------------------------------------------------------------------------------------
 
@@ -75,9 +75,21 @@ class Module:
     def _modules(self) -> dict[str, Module]:
         return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            parametrized = vars(self).get("parametrizations")  # see nn/utils/parametrize.py
+            if isinstance(parametrized, Module) and name in parametrized._modules:
+                return parametrized._modules[name].value()
+            return super().__getattribute__(name)  # raises, with the error of a property that failed
+
     def __setattr__(self, name: str, value: Any) -> None:
+        parametrized = vars(self).get("parametrizations")
+        if isinstance(parametrized, Module) and name in parametrized._modules:
+            parametrized._modules[name].right_inverse(value)  # type: ignore[attr-defined]
+            return
         present = vars(self).get(name)
-        expected: type | None = next((kind for kind in (Parameter, Module) if isinstance(present, kind)), None)
+        expected: builtins.type | None = next((kind for kind in (Parameter, Module) if isinstance(present, kind)), None)
         if name in self._persistent:
             if isinstance(value, Parameter):
                 self._forget_buffer(name)
@@ -121,7 +133,7 @@ class Module:
         self._register(name, tensor, Tensor)
         object.__setattr__(self, "_persistent", {**self._persistent, name: persistent})
 
-    def _register(self, name: str, value: Any, kind: type) -> None:
+    def _register(self, name: str, value: Any, kind: builtins.type) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise OptionError(f"{type(self).__name__}: {name!r} cannot name a {kind.__name__}; expected a string without dots")
         if value is not None and not isinstance(value, kind):
@@ -198,6 +210,28 @@ class Module:
             raise AttributeError(f"{type(self).__name__} has no parameter {target!r}; it has {', '.join(found) or 'none'}")
         return found[target]
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a dotted name. Raises AttributeError if there is none."""
+        found = dict(self.named_buffers(remove_duplicate=False))
+        if target not in found:
+            raise AttributeError(f"{type(self).__name__} has no buffer {target!r}; it has {', '.join(found) or 'none'}")
+        return found[target]
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module in the place of a dotted name; with `strict` only where there is one already.
+
+        Raises AttributeError if there is no module to put it into (or none to replace), OptionError for an empty name,
+        DTypeError for what is no Module.
+        """
+        if not isinstance(module, Module):
+            raise DTypeError(f"set_submodule: got {type(module).__name__}, expected a Module")
+        if not target:
+            raise OptionError("set_submodule: the name is empty, expected that of a module below this one")
+        if strict:
+            self.get_submodule(target)
+        owner, _, name = target.rpartition(".")
+        setattr(self.get_submodule(owner), name, module)
+
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call `fn` with every module below this one and then with this one. Returns self."""
         for child in self.children():
@@ -231,43 +265,43 @@ class Module:
 
     # State -----------------------------------------------------------------------------------------------------------
 
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """The parameters and persistent buffers by dotted name, as constants that share their memory.
 
-        ``gg.save(model.state_dict(), path)`` writes them. With `keep_vars` they are the parameters themselves.
+        ``gg.save(model.state_dict(), path)`` writes them. With `keep_vars` they are the parameters themselves. They are added to
+        `destination`, if that is given, under names that begin with `prefix`: "net." for the part of a model called net.
         """
-        named = self._state(prefix)
-        return named if keep_vars else {name: Tensor(x.array) for name, x in named.items()}
+        for path, module, hook in hooks_below(self, "saving", prefix):
+            hook(module, path, keep_vars)
+        state = {} if destination is None else destination
+        state.update({f"{prefix}{name}": x if keep_vars else Tensor(x.array) for name, x in self._state().items()})
+        for path, module, hook in hooks_below(self, "saved", prefix):
+            hook(module, state, path, {})
+        return state
 
-    def _state(self, prefix: str = "") -> dict[str, Tensor]:
+    def _state(self) -> dict[str, Tensor]:
         return dict(
-            self._named(lambda m: {**m._parameters, **{k: b for k, b in m._buffers.items() if m._persistent[k]}}, prefix, True)
+            self._named(lambda m: {**m._parameters, **{k: b for k, b in m._buffers.items() if m._persistent[k]}}, "", True)
         )
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> LoadResult:
         """Copy the values of a state_dict into the parameters and buffers, in place, cast and moved where needed.
 
-        Without `strict`, keys that are missing or unexpected are left out, and returned.
+        Without `strict`, keys that are missing or unexpected are left out, and returned. With `assign` the parameters and buffers
+        take over the arrays themselves, with their dtypes and devices, and nothing is copied.
         Raises FileFormatError that lists everything that does not fit: missing and unexpected keys, values that are no arrays
-        or have another shape. Then nothing has changed.
+        or have another shape. Then nothing has changed. Raises DTypeError for what is no dict.
         """
-        own = self._state()
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        faults = []
-        if strict and missing:
-            faults.append(f"missing {', '.join(missing)}")
-        if strict and unexpected:
-            faults.append(f"unexpected {', '.join(unexpected)}")
-        common = {name: raw(value) for name, value in state_dict.items() if name in own}
-        faults += [fault for name, value in common.items() if (fault := _misfit(name, value, own[name].array))]
-        if faults:
-            raise FileFormatError(f"load_state_dict: the state does not fit {type(self).__name__}: {'; '.join(faults)}")
-        # All conversions before the first write: one that fails, for want of memory say, leaves the model as it was.
-        converted = [(own[name], raw(_converted(value, own[name].array))) for name, value in common.items()]
-        for target, value in converted:
-            overwrite(target, value)
-        return LoadResult(missing, unexpected)
+        check_mapping(state_dict, type(self).__name__)
+        state, errors = dict(state_dict), list[str]()
+        for path, module, hook in hooks_below(self, "loading"):
+            hook(module, state, path, {}, strict, [], [], errors)
+        result = load(self._state(), state, strict=strict, assign=assign, name=type(self).__name__, errors=errors)
+        for _, module, hook in hooks_below(self, "loaded"):
+            hook(module, result)
+        return result
 
     # Devices and dtypes ----------------------------------------------------------------------------------------------
 
@@ -298,7 +332,7 @@ class Module:
         grads = [None if x.grad is None else convert(x.grad.array) for x in tensors]
         arrays = [convert(x.array) for x in tensors]
         for x, array, grad in zip(tensors, arrays, grads, strict=True):
-            _replace(x, array, grad)
+            replace(x, array, grad)
         return self
 
     def cpu(self: M) -> M:
@@ -316,6 +350,18 @@ class Module:
     def double(self: M) -> M:
         """Cast the floating-point parameters and buffers to float64. Returns self."""
         return self.to(dtype=float64)
+
+    def half(self: M) -> M:
+        """Cast the floating-point parameters and buffers to float16. Returns self."""
+        return self.to(dtype=float16)
+
+    def bfloat16(self: M) -> M:
+        """Cast the floating-point parameters and buffers to bfloat16. Returns self. Raises DTypeError without ml_dtypes."""
+        return self.to(dtype="bfloat16")
+
+    def type(self: M, dst_type: DTypeLike) -> M:
+        """Cast the floating-point parameters and buffers to `dst_type`; those of integers stay. Returns self."""
+        return self.to(dtype=dst_type)
 
     # Printing --------------------------------------------------------------------------------------------------------
 
@@ -342,48 +388,3 @@ def _unique(named: Any) -> Iterator[tuple[str, Any]]:
         if id(value) not in seen:
             seen.add(id(value))
             yield name, value
-
-
-def _replace(x: Tensor, array: Any, grad: Any) -> None:
-    """Give a parameter or buffer another array and gradient, and a leaf node that fits; leave it alone if nothing changes."""
-    if array is x.array:
-        return
-    node = x.node
-    aliasing.part(x)
-    x.array = array
-    if isinstance(node, Leaf):
-        x.node = Leaf(array.shape, array.dtype)
-        x.node.hooks = node.hooks
-        x.node.grad = None if grad is None else Tensor(grad)
-
-
-def _misplaced(module: Module, inputs: Iterable[Any]) -> str:
-    """What to say if an input of a module is on another device than its own parameters; empty if none is."""
-    own = [(device_of(p.array), name) for name, p in module._parameters.items()]
-    for x in map(raw, inputs):
-        where = device_of(x) if hasattr(x, "shape") and hasattr(x, "dtype") else None
-        if own and isinstance(where, Device) and all(where != there for there, _ in own):
-            there, name = own[0]
-            return (
-                f"{type(module).__name__}: the input is on {where} and the parameter {name!r} on {there}; "
-                f"move the input with .to('{there}'), or the model with .to('{where}')"
-            )
-    return ""
-
-
-def _misfit(name: str, value: Any, own: Any) -> str:
-    """Why a value cannot be loaded; nothing if it can."""
-    if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-        return f"{name} is {type(value).__name__}, expected an array"
-    if tuple(value.shape) != tuple(own.shape):
-        return f"{name} has shape {tuple(value.shape)}, expected {tuple(own.shape)}"
-    if numpy_dtype(value.dtype).kind == "c" and numpy_dtype(own.dtype).kind != "c":
-        return f"{name} has dtype {value.dtype}, expected real"
-    return ""
-
-
-def _converted(value: Any, own: Any) -> Any:
-    """A raw array in the dtype and on the device of another."""
-    if numpy_dtype(value.dtype) != numpy_dtype(own.dtype):
-        value = astype(value, own.dtype)
-    return value if device_of(value) == device_of(own) else to_device(value, device_of(own))

@@ -10,10 +10,11 @@ CASES = [
     LayerCase("Identity", call(), call(real(3, 5))),
     LayerCase("Flatten", call(), call(real(2, 3, 4))),
     LayerCase("Flatten", call(0, 1), call(real(2, 3, 4)), "some"),
+    LayerCase("Unflatten", call(1, (2, 3)), call(real(2, 6, 2))),
+    LayerCase("Unflatten", call(-1, (3, -1)), call(real(2, 6)), "rest"),
     LayerCase(
         "Sequential",
         inputs=call(real(3, 5)),
         make=lambda nn: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2)),
-        peer=lambda torch: torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)),
     ),
 ]

@@ -95,3 +95,25 @@ def test_module_dict():
         modules["keys"] = a
     with pytest.raises(ValueError, match=r"ModuleDict: 'x.y' cannot name a Module; expected a string without dots"):
         modules["x.y"] = a
+
+
+def test_lists_as_lists():
+    a, b, c = nn.ReLU(), nn.Tanh(), nn.Linear(1, 1)
+    found = nn.ModuleList([a])
+    found += [b]
+    assert [*found, c] == [a, b, c] and list(found) == [a, b]
+    assert found.pop(0) is a and list(found) == [b] and list(found._modules) == ["0"]
+    both = nn.Sequential(a, b) + nn.Sequential(c)
+    assert isinstance(both, nn.Sequential) and list(both) == [a, b, c]
+    with pytest.raises(IndexingError, match="ModuleList: index 3 is out of range for 1 modules"):
+        found.pop(3)
+
+
+def test_dicts_as_dicts():
+    a, b = nn.ReLU(), nn.Tanh()
+    found = nn.ModuleDict([("x", a)])
+    found.update([("y", b)])
+    found.update(nn.ModuleDict({"x": b}))
+    assert found["x"] is b and list(found) == ["x", "y"]
+    found.clear()
+    assert len(found) == 0

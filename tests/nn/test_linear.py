@@ -1,11 +1,11 @@
-"""gpugrad.nn.linear: Linear, Identity, Flatten."""
+"""gpugrad.nn.linear: Linear, Identity, Flatten, Unflatten."""
 
 import numpy as np
 import pytest
 
 import gpugrad as gg
 from gpugrad import nn
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.testing import assert_close, check_grads
 
 
@@ -58,9 +58,9 @@ def test_linear_gradients():
 
 
 def test_linear_with_sizes_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"linear: got input \(5, 4\) and weight \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"^Linear 3 -> 2: input \(5, 4\), expected last dimension 3 for weight \(2, 3\)$"):
         nn.Linear(3, 2)(np.ones((5, 4), np.float32))
-    with pytest.raises(ShapeError, match=r"negative dimensions"):
+    with pytest.raises(ShapeError, match=r"^Linear: in_features -1 and out_features 2, expected no negative sizes$"):
         nn.Linear(-1, 2)
 
 
@@ -89,14 +89,46 @@ def test_flatten_passes_a_matrix_on():
 
 
 def test_flatten_of_axes_that_are_not_there():
-    with pytest.raises(ShapeError, match="Flatten: axis 1 is out of range for an array of 1 dimensions"):
+    with pytest.raises(
+        ShapeError, match=r"Flatten\(start_dim=1, end_dim=-1\): axis 1 is out of range for an array of 1 dimensions"
+    ):
         nn.Flatten()(gg.ones(3))
-    with pytest.raises(ShapeError, match=r"Flatten: start_dim 2 comes after end_dim 1 for an input of shape \(2, 3, 4\)"):
+    with pytest.raises(
+        ShapeError,
+        match=r"Flatten\(start_dim=2, end_dim=1\): start_dim 2 comes after end_dim 1 for an input of shape \(2, 3, 4\)",
+    ):
         nn.Flatten(2, 1)(gg.ones((2, 3, 4)))
 
 
 def test_lists_are_no_input():
     with pytest.raises(
-        DTypeError, match="^Linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"
+        DTypeError, match="^Linear 2 -> 3: the input is list, expected a Tensor or an array; convert it with gg.asarray$"
     ):
         nn.Linear(2, 3)([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "expected"),
+    [
+        ((1, (2, 6)), (5, 12), (5, 2, 6)),
+        ((-1, [3, -1]), (5, 12), (5, 3, 4)),
+        ((0, (-1,)), (4,), (4,)),
+        ((1, (0, 3)), (2, 0), (2, 0, 3)),
+    ],
+)
+def test_unflatten(arguments, shape, expected):
+    layer = nn.Unflatten(*arguments)
+    assert layer(gg.ones(shape)).shape == expected
+    assert layer(np.ones(shape)).shape == expected
+
+
+def test_unflatten_what_does_not_fit():
+    with pytest.raises(
+        OptionError, match=r"^Unflatten: unflattened_size is \(-1, -1\), expected sizes, of which one may be -1$"
+    ):
+        nn.Unflatten(1, (-1, -1))
+    with pytest.raises(DTypeError, match=r"^Unflatten: got dim 1 and unflattened_size \(2.0, 3\), expected integers$"):
+        nn.Unflatten(1, (2.0, 3))
+    text = r"^Unflatten\(dim=1, unflattened_size=\(5, -1\)\): input \(2, 12\), expected axis 1 to have the size of \(5, -1\)$"
+    with pytest.raises(ShapeError, match=text):
+        nn.Unflatten(1, (5, -1))(gg.ones((2, 12)))

@@ -1,6 +1,7 @@
 """gpugrad.nn.module."""
 
 import copy
+import importlib.util
 import pickle
 import re
 
@@ -9,7 +10,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import nn
-from gpugrad.errors import DeviceError, DTypeError, FileFormatError
+from gpugrad.errors import DeviceError, DTypeError, FileFormatError, OptionError
 from gpugrad.testing import assert_close
 
 
@@ -39,7 +40,7 @@ def test_parts_are_the_attributes_in_order():
     assert names(model.named_modules()) == ["", "0", "0.inner", "1"]
     assert names(model.named_children()) == ["0", "1"]
     assert list(model.state_dict()) == ["0.factor", "0.offset", "0.inner.weight", "0.inner.bias"]
-    assert list(model.state_dict(prefix="net")) == ["net.0.factor", "net.0.offset", "net.0.inner.weight", "net.0.inner.bias"]
+    assert list(model.state_dict(prefix="net.")) == ["net.0.factor", "net.0.offset", "net.0.inner.weight", "net.0.inner.bias"]
     assert [p.shape for p in model.parameters()] == [(2,), (2, 3), (2,)]
     assert list(model[0].parameters(recurse=False)) == [model[0].factor]
     assert model.get_parameter("0.inner.bias") is model[0].inner.bias
@@ -53,6 +54,26 @@ def test_get_something_that_is_not_there():
         Scale().get_parameter("inner.gamma")
     with pytest.raises(AttributeError, match="Scale has no submodule 'outer'; it has inner"):
         Scale().get_submodule("outer")
+
+
+def test_get_buffer_and_set_submodule():
+    model = nn.Sequential(Scale(), nn.ReLU())
+    assert model.get_buffer("0.offset") is model[0].offset
+    with pytest.raises(AttributeError, match=re.escape("Sequential has no buffer '0.factor'; it has 0.offset, 0.cache")):
+        model.get_buffer("0.factor")
+    tanh, linear = nn.Tanh(), nn.Linear(3, 2)
+    model.set_submodule("1", tanh)
+    model.set_submodule("0.inner", linear, strict=True)
+    model.set_submodule("0.extra", tanh)
+    assert model[1] is tanh and model[0].inner is linear and model[0].extra is tanh
+    with pytest.raises(AttributeError, match="Sequential has no submodule '0.other'"):
+        model.set_submodule("0.other", tanh, strict=True)
+    with pytest.raises(AttributeError, match="Sequential has no submodule '7'"):
+        model.set_submodule("7.other", tanh)
+    with pytest.raises(OptionError, match="^set_submodule: the name is empty, expected that of a module below this one$"):
+        model.set_submodule("", tanh)
+    with pytest.raises(DTypeError, match="^set_submodule: got function, expected a Module$"):
+        model.set_submodule("1", lambda x: x)
 
 
 def test_shared_parameters_and_modules_come_once():
@@ -275,6 +296,16 @@ def test_casting_rebinds_the_parameters_with_their_gradients():
     layer(np.ones((1, 3))).sum().backward()
     assert layer.factor.grad.dtype == gg.float64
     assert layer.float().factor.dtype == gg.float32
+
+
+def test_other_casts():
+    layer = Scale()
+    layer.register_buffer("count", gg.tensor(np.array(3)))
+    assert layer.half().factor.dtype == layer.offset.dtype == gg.float16
+    assert layer.type(gg.float64).factor.dtype == gg.float64 and layer.count.dtype == gg.int64
+    if importlib.util.find_spec("ml_dtypes"):
+        importlib.import_module("ml_dtypes")
+        assert layer.bfloat16().factor.dtype.name == "bfloat16"
 
 
 def test_nothing_is_rebound_where_nothing_changes():

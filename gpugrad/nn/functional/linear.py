@@ -46,14 +46,13 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
     """
     check_input(input, "linear")
     x_shape, w_shape = input.shape, weight.shape  # type: ignore[attr-defined]
-    if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
-        raise ShapeError(
-            f"linear: got input {tuple(x_shape)} and weight {tuple(w_shape)}, expected (..., in_features) and "
-            "(out_features, in_features): the last axes must be equal"
-        )
+    if len(w_shape) != 2:
+        raise ShapeError(f"linear: weight {tuple(w_shape)}, expected two axes, (out_features, in_features)")
+    if not x_shape or x_shape[-1] != w_shape[1]:
+        raise ShapeError(f"linear: input {tuple(x_shape)}, expected last dimension {w_shape[1]} for weight {tuple(w_shape)}")
     if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != w_shape[0]):
         raise ShapeError(
-            f"linear: got bias {tuple(bias.shape)} and weight {tuple(w_shape)}, expected bias ({w_shape[0]},), one per output"
+            f"linear: bias {tuple(bias.shape)}, expected ({w_shape[0]},), one number per output of weight {tuple(w_shape)}"
         )
     out: A = _linear(input, weight, bias)
     return out

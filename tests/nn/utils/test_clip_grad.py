@@ -1,4 +1,4 @@
-"""gpugrad.nn.utils."""
+"""gpugrad.nn.utils.clip_grad."""
 
 import math
 
@@ -193,3 +193,20 @@ def test_a_training_step_with_clipping():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, math.inf])
+def test_the_norm_and_the_scaling_by_themselves(norm_type):
+    at_once, apart = with_gradients(), with_gradients()
+    expected = utils.clip_grad_norm_(at_once, 0.5, norm_type)
+    norm = utils.get_total_norm([p.grad for p in apart if p.grad is not None], norm_type)
+    assert norm.item() == expected.item() and np.array_equal(flat(apart), flat(with_gradients()))
+    utils.clip_grads_with_norm_(apart, 0.5, norm)
+    np.testing.assert_allclose(flat(apart), flat(at_once), rtol=1e-15)
+
+
+def test_the_norm_of_nothing():
+    assert utils.get_total_norm([]).item() == 0 and utils.get_total_norm([gg.zeros((0, 2))]).item() == 0
+    utils.clip_grads_with_norm_([gg.ones(2).requires_grad_()], 1.0, gg.asarray(2.0))
+    with pytest.raises(AnomalyError, match="get_total_norm: the norm of order 2.0 of the gradients is inf"):
+        utils.get_total_norm([gg.asarray([math.inf])], error_if_nonfinite=True)

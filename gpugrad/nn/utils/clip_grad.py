@@ -1,4 +1,4 @@
-"""Clipping gradients before an optimizer's step: clip_grad_norm_, clip_grad_value_.
+"""Clipping gradients before an optimizer's step: clip_grad_norm_, clip_grad_value_, and the norm and the scaling by themselves.
 
 On NumPy and CuPy one kernel reads a gradient for its norm and one scales it; nothing waits for a GPU.
 """
@@ -23,7 +23,7 @@ from gpugrad.ops.shape import stack
 from gpugrad.ops.transfer import to_device
 from gpugrad.tape import Tensor
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
 
 def clip_grad_norm_(
@@ -38,36 +38,77 @@ def clip_grad_norm_(
     0 or nan); OptionError for another `norm_type`, DTypeError for what is no Tensor.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
-    if not norm_type > 0:
-        raise OptionError(f"clip_grad_norm_: norm_type is {norm_type}, expected a positive number or inf")
     owners = _with_gradients(parameters, "clip_grad_norm_")
-    if not owners:
+    found = _norm("clip_grad_norm_", [owner.grad.array for owner in owners], max_norm, norm_type, error_if_nonfinite)
+    if found is None:
         return asarray(0.0)
+    norm, factor = found
+    _scale_all(owners, factor)
+    return Tensor(norm)
+
+
+def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
+    """The norm of all Tensors as one vector, of the kind that :func:`clip_grad_norm_` has for gradients. A constant.
+
+    Raises as :func:`clip_grad_norm_`.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
+    """
+    given = tensors_of(tensors, "get_total_norm")
+    found = _norm("get_total_norm", [x.array for x in given], 1.0, norm_type, error_if_nonfinite)
+    return asarray(0.0) if found is None else Tensor(found[0])
+
+
+def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor) -> None:
+    """Scale the gradients by min(1, max_norm / (total_norm + 1e-6)): :func:`clip_grad_norm_` with a norm that is known.
+
+    Raises DTypeError for what is no Tensor.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grads_with_norm_.html
+    """
+    owners = _with_gradients(parameters, "clip_grads_with_norm_")
+    _scale_all(owners, _clip_factor(asarray(total_norm).array, float(max_norm)))
+
+
+def _norm(name: str, arrays: list[Any], max_norm: float, norm_type: float, error_if_nonfinite: bool) -> tuple[Any, Any] | None:
+    """The norm of arrays, and the factor for `max_norm`, where the first one is; None if there are no elements."""
+    if not norm_type > 0:
+        raise OptionError(f"{name}: norm_type is {norm_type}, expected a positive number or inf")
+    if not arrays:
+        return None
     # An int is part of the program, a float an argument: the square of a norm of order 2 must not become a power.
     order = int(norm_type) if float(norm_type).is_integer() else 0 if norm_type == math.inf else float(norm_type)
-    first = device_of(owners[0].grad.array)
+    first = device_of(arrays[0])
     powers = []
-    for owner in owners:
-        if 0 not in owner.grad.array.shape:
-            device = device_of(owner.grad.array)
+    for array in arrays:
+        if 0 not in array.shape:
+            device = device_of(array)
             with on(device):
-                power = _power_kernel(_flat(owner.grad.array), order)
+                power = _power_kernel(_flat(array), order)
             powers.append(power if device == first else to_device(power, first))
     if not powers:
-        return asarray(0.0)
+        return None
     if len({x.dtype for x in powers}) > 1:
         dtype = result_type(*powers)
         powers = [astype(x, dtype) for x in powers]
     norm, factor = _factor_kernel(stack(powers), order, float(max_norm))
     if error_if_nonfinite and not math.isfinite(norm):
         raise AnomalyError(
-            f"clip_grad_norm_: the norm of order {norm_type} of the gradients is {float(norm)}, so they cannot be clipped; look for "
+            f"{name}: the norm of order {norm_type} of the gradients is {float(norm)}, so they cannot be clipped; look for "
             "its cause with gg.debug(), or clip with error_if_nonfinite=False"
         )
+    return norm, factor
+
+
+def _scale_all(owners: list[Any], factor: Any) -> None:
+    first = device_of(factor)
     for owner in owners:
         device = device_of(owner.grad.array)
         _update(owner, _scale, _scale_in_place, factor if device == first else to_device(factor, device))
-    return Tensor(norm)
+
+
+def scale_gradients(parameters: Tensor | Iterable[Tensor], factor: float) -> None:
+    """Multiply all gradients by one number, changing them as :func:`clip_grad_norm_` does."""
+    for owner in _with_gradients(parameters, "scale_gradients"):
+        _update(owner, _scale, _scale_in_place, float(factor))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -86,13 +127,18 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor], name: str) -> list[Any]:
     """The parameters that have a gradient, each once."""
-    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    for x in given:
+    return [x for x in {id(x): x for x in tensors_of(parameters, name)}.values() if x.grad is not None]
+
+
+def tensors_of(given: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
+    """The Tensors given. Raises DTypeError for what is none."""
+    tensors = [given] if isinstance(given, Tensor) else list(given)
+    for x in tensors:
         if not isinstance(x, Tensor):
             raise DTypeError(
                 f"{name}: got a parameter of type {type(x).__name__}, expected Tensors, as model.parameters() gives"
             )
-    return [x for x in {id(x): x for x in given}.values() if x.grad is not None]
+    return tensors
 
 
 # Norms ---------------------------------------------------------------------------------------------------------------
@@ -113,7 +159,11 @@ def _factor(powers: Any, order: Any, max_norm: float) -> tuple[Any, Any]:
     else:
         total = sum(powers)
         norm = total if order == 1 else sqrt(total) if order == 2 else total ** (1 / order)
-    return norm, minimum(max_norm / (norm + 1e-6), 1.0)
+    return norm, _clip_factor(norm, max_norm)
+
+
+def _clip_factor(norm: Any, max_norm: float) -> Any:
+    return minimum(max_norm / (norm + 1e-6), 1.0)
 
 
 _power_kernel = accelerated(_power_sum, "norm_power")
