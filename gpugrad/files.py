@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy
-import safetensors
 import safetensors.numpy
 
 from gpugrad.arrays.devices import DeviceLike, parse, to_numpy
@@ -23,6 +25,8 @@ _DTYPES = {
     "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U8": "uint8", "U16": "uint16", "U32": "uint32",
     "U64": "uint64", "F16": "float16", "F32": "float32", "F64": "float64", "C64": "complex64",
 }  # fmt: skip
+
+_LONGEST_HEADER = 100_000_000  # as the format says
 
 PathLike = str | os.PathLike[str]
 
@@ -59,32 +63,93 @@ def save(tensors: Mapping[str, Any], path: PathLike, *, metadata: Mapping[str, s
 def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tensor]:
     """The named Tensors of a safetensors file, in order of their names, on `device` (the default device for None).
 
-    bfloat16, which NumPy lacks, is widened to float32, exactly.
+    bfloat16, which NumPy lacks, is widened to float32, exactly. Nothing is read but the header before all of it has been checked:
+    the arrays take as much memory as the file has bytes for them (twice as much of bfloat16).
     Raises FileFormatError for a file that is truncated or is no safetensors file, FileNotFoundError if there is none.
+    Source: https://huggingface.co/docs/safetensors/index#format
     """
-    file = Path(path)
-    content = file.read_bytes()
-    try:
-        entries = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
-        # By name: the order in which safetensors gives them changes from run to run.
-        arrays = {name: _array(**entry) for name, entry in sorted(entries, key=lambda entry: entry[0])}
-    except KeyError as error:
-        raise FileFormatError(
-            f"load: {file} holds arrays of dtype {error}, which NumPy lacks; convert them to float32 first"
-        ) from None
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise FileFormatError(f"load: {file} is not a whole safetensors file of {len(content)} bytes: {error}") from None
+    place = Path(path)
+    with open(place, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            entries, start = _header(file, size)
+            arrays = {name: _array(file, start, *entry) for name, entry in sorted(entries.items())}
+        except KeyError as error:
+            raise FileFormatError(
+                f"load: {place} holds arrays of dtype {error}, which NumPy lacks; convert them to float32 first"
+            ) from None
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise FileFormatError(f"load: {place} is not a whole safetensors file of {size} bytes: {error}") from None
     where = parse(device)
     return {name: to_device(Tensor(array), where) for name, array in arrays.items()}
 
 
-def _array(dtype: str, shape: list[int], data: bytearray) -> Any:
-    """An array from an entry of a safetensors file. Raises KeyError for a dtype that there is none for."""
+def _header(file: BufferedReader, size: int) -> tuple[dict[str, tuple[str, tuple[int, ...], int]], int]:
+    """Dtype, shape and first byte of each array, and where the data begins. Raises ValueError for whatever is not as it must be."""
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or not 2 <= length <= min(size - 8, _LONGEST_HEADER):
+        raise ValueError(f"its header has {length} bytes" if size >= 8 else "it has no header")
+    header = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_unique)
+    if not isinstance(header, dict):
+        raise ValueError("its header is no object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are no strings")
+    found, spans = {}, []
+    for name, entry in header.items():
+        dtype, shape, (begin, end) = _entry(name, entry)
+        width = 2 if dtype == "BF16" else numpy.dtype(_DTYPES[dtype]).itemsize
+        if math.prod(shape) * width != end - begin:
+            raise ValueError(f"{name!r} of shape {shape} and dtype {dtype} has {end - begin} bytes")
+        found[name] = dtype, shape, begin
+        spans.append((begin, end))
+    reached = 0
+    for begin, end in sorted(spans):
+        if begin != reached:
+            raise ValueError(f"its arrays overlap, or leave a hole, at byte {min(begin, reached)} of the data")
+        reached = end
+    if 8 + length + reached != size:
+        raise ValueError(f"its arrays have {reached} bytes, and {size - 8 - length} follow the header")
+    return found, 8 + length
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice in its header")
+    for name in found:
+        name.encode("utf-8")  # not so half of a pair of surrogates, which could not even be printed
+    return found
+
+
+def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]]:
+    """Dtype, shape and span of an entry of the header."""
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"the entry of {name!r} does not have dtype, shape and data_offsets")
+    dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
+    lists = isinstance(dtype, str) and all(
+        isinstance(x, list) and all(type(n) is int and n >= 0 for n in x) for x in (shape, span)
+    )
+    if not lists or len(span) != 2 or span[0] > span[1]:
+        raise ValueError(f"the entry of {name!r} is malformed")
+    if dtype not in (*_DTYPES, "BF16") and not dtype.startswith(("F4", "F6", "F8")):
+        raise ValueError(f"{name!r} has dtype {dtype!r}, which the format does not know")
+    if max(shape, default=0) >= 2**63:
+        raise ValueError(f"{name!r} has more elements along an axis than there can be")
+    return dtype, tuple(shape), (span[0], span[1])
+
+
+def _array(file: BufferedReader, start: int, dtype: str, shape: tuple[int, ...], begin: int) -> Any:
+    """An array from its bytes in the file."""
+    array: Any = numpy.empty(shape, numpy.uint16 if dtype == "BF16" else _DTYPES[dtype])
+    file.seek(start + begin)
+    if file.readinto(memoryview(array.reshape(-1).view(numpy.uint8))) != array.nbytes:
+        raise ValueError("it became shorter while it was read")
     if dtype == "BF16":  # the upper half of a float32
-        flat = (numpy.frombuffer(data, numpy.uint16).astype(numpy.uint32) << 16).view(numpy.float32)
-    else:
-        flat = numpy.frombuffer(data, _DTYPES[dtype])
-    return flat.reshape(shape)
+        wide = array.astype(numpy.uint32)
+        wide <<= 16
+        return wide.view(numpy.float32)
+    return array
 
 
 def _umask() -> int:

@@ -15,7 +15,7 @@ NO_OPERANDS = frozenset(
     """__array_namespace_info__ are_deterministic_algorithms_enabled arange asarray broadcast_shapes can_cast checkpoint custom_vjp debug
     einsum empty enable_grad eye finfo from_dlpack full fuse get_default_device get_default_dtype get_float32_matmul_precision
     get_num_threads grad gradients hessian hvp iinfo is_deterministic_algorithms_warn_only_enabled is_grad_enabled isdtype jacobian jvp
-    linspace load manual_seed no_grad ones result_type save set_default_device set_default_dtype set_float32_matmul_precision
+    linspace load load_chainer manual_seed no_grad ones result_type save set_default_device set_default_dtype set_float32_matmul_precision
     set_grad_enabled set_num_threads stop_gradient tensor use_deterministic_algorithms value_and_grad vjp zeros backward fftfreq
     rfftfreq""".split()
 )

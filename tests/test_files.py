@@ -1,13 +1,17 @@
 """gpugrad.files: save and load."""
 
+import contextlib
 import json
 import os
 import re
 import struct
+import tracemalloc
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import safetensors.numpy
+from hypothesis import HealthCheck, given, settings
 
 import gpugrad as gg
 from gpugrad import nn
@@ -151,6 +155,26 @@ def with_header(header, data=b"\0" * 8):
         {"x": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}},  # a hole, where anything could hide
         {"x": {"dtype": "object", "shape": [1], "data_offsets": [0, 8]}},
         {"x": {"shape": [2], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "more": 1}},
+        {"x": {"dtype": "F32", "shape": [True, 2], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2.0], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": "2", "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4, 8]}},
+        {"x": {"dtype": ["F32"], "shape": [2], "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [0, 2**70], "data_offsets": [0, 0]}},
+        {"x": {"dtype": "F32", "shape": [0, 2**62, 2**62], "data_offsets": [0, 0]}},
+        {"x": {"dtype": "F32", "shape": [2] + [1] * 70, "data_offsets": [0, 8]}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "__metadata__": {"step": 1}},
+        {"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "__metadata__": ["pt"]},
+        {"x": None},
+        b'{"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}',
+        b'{"x": {"dtype": "F32", "dtype": "I32", "shape": [2], "data_offsets": [0, 8]}}',
+        b'{"\\ud800": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}',
+        b'{"x": {"dtype": "F32", "shape": [NaN], "data_offsets": [0, Infinity]}}',
+        b'{"x": {"dtype": "F32", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 8]}}',
+        b'{"x": ' + b'{"x": ' * 100_000 + b"}" * 100_001,
+        b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"1",
     ],
 )
 def test_hostile_headers(path, header):
@@ -229,3 +253,69 @@ def test_truncated_bfloat16(path):
 def test_names_come_in_order(path):
     gg.save({name: np.ones(1) for name in "gdacfbe"}, path)
     assert list(gg.load(path)) == list("abcdefg")
+
+
+def test_zero_dimensional_tensors_and_counts(path):
+    """As the number of batches that a batch norm has seen."""
+    path.write_bytes(with_header({"n": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]}}, struct.pack("<q", 2**40)))
+    loaded = gg.load(path)["n"]
+    assert loaded.shape == () and loaded.dtype == gg.int64 and loaded.item() == 2**40
+    gg.save({"n": loaded}, path)
+    assert gg.load(path)["n"].item() == 2**40
+
+
+def test_a_header_with_spaces_behind_it(path):
+    """For which the format allows, so that the data can begin where it should."""
+    text = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode() + b" " * 7
+    path.write_bytes(struct.pack("<Q", len(text)) + text + struct.pack("<f", 1.5))
+    assert gg.load(path)["x"].tolist() == [1.5]
+
+
+def test_memory_is_that_of_the_arrays(path):
+    """Not of the file beside them; and of a file that is refused none."""
+    gg.save({str(i): np.ones(2**18, np.float32) for i in range(8)}, path)
+    size, whole = path.stat().st_size, path.read_bytes()
+    for content, limit in ((whole, 1.1 * size), (whole[:-1], 0.05 * size), (struct.pack("<Q", 2**40) + whole[8:], 0.05 * size)):
+        path.write_bytes(content)
+        tracemalloc.start()
+        try:
+            gg.load(path)
+        except FileFormatError:
+            assert len(content) < size or content[:8] != whole[:8]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limit
+
+
+_NUMBERS = st.one_of(st.integers(-2, 20), st.sampled_from([2**31, 2**32, 2**63, 2**64, -(2**63), 1.5, None, "1", True]))
+_ENTRY = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.sampled_from(["F32", "F64", "I64", "BF16", "BOOL", "F8_E4M3", "f32", "", None, 3]),
+        "shape": st.lists(_NUMBERS, max_size=4),
+        "data_offsets": st.lists(_NUMBERS, min_size=1, max_size=3),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+@given(header=st.dictionaries(st.text(max_size=3), st.one_of(_ENTRY, _NUMBERS), max_size=3), size=st.integers(0, 64))
+def test_any_header_loads_whole_or_is_refused(path, header, size):
+    path.write_bytes(with_header(header, bytes(size)))
+    try:
+        loaded = gg.load(path)
+    except FileFormatError:
+        return
+    assert sum(x.array.size for x in loaded.values()) <= size
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+@given(data=st.data())
+def test_changed_bytes_load_or_are_refused(path, data):
+    gg.save(STATE, path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(FileFormatError):
+        assert all(isinstance(x, gg.Tensor) for x in gg.load(path).values())
