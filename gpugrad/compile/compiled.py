@@ -26,6 +26,7 @@ from gpugrad.compile.graph import FLOAT64, Node
 from gpugrad.compile.keys import UnkeyedError, is_array, key_of, reader
 from gpugrad.compile.layout import contiguous, stretched, strides, unstretched
 from gpugrad.compile.locks import Lock
+from gpugrad.compile.pieces import Pieces
 from gpugrad.compile.program import Program, Run, sources
 from gpugrad.compile.schedule import schedule
 from gpugrad.compile.sizes import Size, evaluator, variable
@@ -346,7 +347,7 @@ def target_of(arrays: Sequence[Any]) -> ModuleType | None:
     """The module that compiles for these arrays; None if they are of several kinds, of one without kernels, or on several GPUs."""
     kinds = {type(x) for x in arrays}
     if kinds and all(
-        kind is numpy.ndarray or issubclass(kind, numpy.generic) for kind in kinds
+        kind is numpy.ndarray or kind is Pieces or issubclass(kind, numpy.generic) for kind in kinds
     ):  # no subclass: it may be masked
         return cpu
     if len(kinds) == 1 and is_cupy(next(iter(kinds))) and len({x.device.id for x in arrays}) == 1:

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Python's stable ABI */
 
@@ -34,12 +35,17 @@ typedef struct {
     const char *doc;
 } PyMethodDef;
 
-enum { METH_FASTCALL = 0x80, PyBUF_WRITABLE = 0x1, PyBUF_STRIDES = 0x18 };
+enum { METH_FASTCALL = 0x80, PyBUF_SIMPLE = 0, PyBUF_WRITABLE = 0x1, PyBUF_STRIDES = 0x18 };
 
-extern PyObject _Py_NoneStruct, *PyExc_BufferError, *PyExc_TypeError, *PyExc_ValueError;
+extern PyObject _Py_NoneStruct, PyTuple_Type, *PyExc_BufferError, *PyExc_TypeError, *PyExc_ValueError;
 extern PyObject *PyCFunction_NewEx(PyMethodDef *, PyObject *self, PyObject *module);
 extern int PyObject_GetBuffer(PyObject *, Py_buffer *, int flags);
+extern int PyObject_CheckBuffer(PyObject *);
+extern int PyObject_IsInstance(PyObject *, PyObject *type);
 extern void PyBuffer_Release(Py_buffer *);
+extern Py_ssize_t PyTuple_Size(PyObject *);
+extern PyObject *PyTuple_GetItem(PyObject *, Py_ssize_t); /* borrowed */
+extern long long PyLong_AsLongLong(PyObject *);
 extern int PyBytes_AsStringAndSize(PyObject *, char **, Py_ssize_t *);
 extern double PyFloat_AsDouble(PyObject *);
 extern void *PyMem_Malloc(size_t);
@@ -87,16 +93,46 @@ static void free_scratch(void) {
 
 typedef void Kernel(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end);
 
+enum { FEW = 32 };
+
+/* Of an array whose elements, one to an item, lie in several: the items of a piece, and where item 0 would be if all lay there. */
+typedef struct {
+    int64_t begin, end;
+    uintptr_t origin;
+} Piece;
+
 typedef struct {
     Kernel *kernel;
     char *const *p;
     const int64_t *n;
     const double *s;
     int64_t items, chunk, scratch;
+    const Piece *pieces; /* in order; NULL: no array is in pieces */
+    int64_t arrays, count, split; /* of all arrays, of the pieces, and which array is in pieces */
     uint64_t ticket; /* of its first chunk */
     uint64_t chunks;
     int processor; /* of the caller */
 } Job;
+
+/* Run the kernel on items of a job, but for those between pieces. */
+static void run_items(const Job *job, char *memory, int64_t begin, int64_t end) {
+    if (job->pieces == NULL) {
+        job->kernel(job->p, job->n, job->s, memory, begin, end);
+        return;
+    }
+    char *p[FEW];
+    memcpy(p, job->p, (size_t)job->arrays * sizeof *p);
+    int64_t first = 0, last = job->count; /* the first piece that ends after `begin` */
+    while (first < last) {
+        int64_t middle = (first + last) / 2;
+        if (job->pieces[middle].end > begin) last = middle;
+        else first = middle + 1;
+    }
+    for (const Piece *piece = job->pieces + first; piece < job->pieces + job->count && piece->begin < end; piece++) {
+        p[job->split] = (char *)piece->origin;
+        job->kernel(p, job->n, job->s, memory, piece->begin > begin ? piece->begin : begin, piece->end < end ? piece->end : end);
+    }
+}
 
 /* The pool. Work is handed out by tickets, numbers of (job, chunk): whoever advances `next` from a ticket owns that chunk.
    A thread that wakes too late finds that `next` has moved on to another job, or that no chunk is left, and sleeps again. So
@@ -131,7 +167,7 @@ static int work(const Job *job, char *memory) {
     while (ticket - job->ticket < job->chunks) { /* unsigned: false, too, once the ticket is of another job */
         if (!__atomic_compare_exchange_n(&pool.next, &ticket, ticket + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) continue;
         int64_t begin = (int64_t)(ticket - job->ticket) * job->chunk, end = begin + job->chunk;
-        job->kernel(job->p, job->n, job->s, memory, begin, end < job->items ? end : job->items);
+        run_items(job, memory, begin, end < job->items ? end : job->items);
         if (__atomic_add_fetch(&pool.done, 1, __ATOMIC_ACQ_REL) == job->chunks) return 1;
         ticket = __atomic_load_n(&pool.next, __ATOMIC_RELAXED);
     }
@@ -268,12 +304,57 @@ static void execute(Job *job, char *memory, int64_t cost, int64_t grain) {
             return;
         }
     }
-    job->kernel(job->p, job->n, job->s, memory, 0, job->items);
+    run_items(job, memory, 0, job->items);
 }
 
 /* launch(plan, *arrays, *scalars) */
 
-enum { ADDRESS, ITEMS, COST, ARRAYS, OUTPUTS, SCALARS, SCRATCH, GRAIN, HEADER, FEW = 32, MOST_ARGUMENTS = 1 << 20 };
+enum { ADDRESS, ITEMS, COST, ARRAYS, OUTPUTS, SCALARS, SCRATCH, GRAIN, HEADER, MOST_ARGUMENTS = 1 << 20 };
+
+/* The buffers of an argument in pieces: a tuple of arrays, and of ints for gaps. */
+typedef struct {
+    Py_buffer *views; /* with the pieces behind them; NULL: no argument is in pieces */
+    Piece *pieces;
+    int64_t count, split;
+} Split;
+
+static void release_pieces(Split *split) {
+    if (split->views == NULL) return;
+    while (split->count > 0) PyBuffer_Release(&split->views[--split->count]);
+    PyMem_Free(split->views);
+}
+
+/* Take hold of the pieces of an argument. Returns -1 with an exception set; what was taken until then is in `split`. */
+static int take_pieces(Split *split, PyObject *argument, int64_t number, int64_t items) {
+    Py_ssize_t parts = PyTuple_Size(argument);
+    int64_t at = 0;
+    split->split = number;
+    split->views = PyMem_Malloc(((size_t)parts + 1) * (sizeof *split->views + sizeof *split->pieces));
+    if (split->views == NULL) return PyErr_NoMemory(), -1;
+    split->pieces = (Piece *)(split->views + parts + 1);
+    for (Py_ssize_t i = 0; i < parts; i++) {
+        PyObject *part = PyTuple_GetItem(argument, i);
+        int64_t length;
+        if (PyObject_CheckBuffer(part)) {
+            Py_buffer *view = &split->views[split->count];
+            if (PyObject_GetBuffer(part, view, PyBUF_SIMPLE) != 0) return -1;
+            length = view->len / view->itemsize;
+            Piece piece = {at, at + length, (uintptr_t)view->buf - (uintptr_t)at * (uintptr_t)view->itemsize};
+            split->pieces[split->count++] = piece;
+        } else {
+            length = PyLong_AsLongLong(part);
+            if (length == -1 && PyErr_Occurred()) return -1;
+        }
+        if (length < 0 || length > items - at) {
+            at = -1;
+            break;
+        }
+        at += length;
+    }
+    if (at == items) return 0;
+    PyErr_Format(PyExc_ValueError, "launch: the pieces of array %zd do not have one element for each of %zd items", (Py_ssize_t)number, (Py_ssize_t)items);
+    return -1;
+}
 
 static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
     Py_buffer few_views[FEW], *views = few_views;
@@ -281,6 +362,7 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     double few_scalars[FEW], *s = few_scalars;
     char *bytes;
     Py_ssize_t size, taken = 0;
+    Split split = {NULL};
     PyObject *result = NULL;
 
     if (count < 1) return PyErr_Format(PyExc_TypeError, "launch: got no arguments, expected a plan first");
@@ -304,6 +386,16 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     }
 
     for (; taken < arrays; taken++) {
+        if (!PyObject_CheckBuffer(arguments[1 + taken]) && PyObject_IsInstance(arguments[1 + taken], &PyTuple_Type) == 1) {
+            if (taken < outputs || arrays > FEW || split.views != NULL) {
+                PyErr_Format(PyExc_TypeError, "launch: array %zd is in pieces, as one of %d that are only read may be", taken, FEW);
+                goto release;
+            }
+            if (take_pieces(&split, arguments[1 + taken], taken, plan[ITEMS]) != 0) goto release;
+            p[taken] = NULL;
+            views[taken].obj = NULL; /* nothing to release */
+            continue;
+        }
         int flags = taken < outputs ? PyBUF_STRIDES | PyBUF_WRITABLE : PyBUF_STRIDES;
         if (PyObject_GetBuffer(arguments[1 + taken], &views[taken], flags) != 0) {
             if (taken < outputs && PyErr_ExceptionMatches(PyExc_ValueError)) /* NumPy's word for it */
@@ -323,9 +415,10 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     }
 
     if (plan[ITEMS] > 0) {
-        Job job = {(Kernel *)(intptr_t)plan[ADDRESS], p, plan + HEADER, s, plan[ITEMS], .scratch = bytes_needed};
+        Job job = {(Kernel *)(intptr_t)plan[ADDRESS], p, plan + HEADER, s, plan[ITEMS], .scratch = bytes_needed,
+                   .pieces = split.pieces, .arrays = arrays, .count = split.count, .split = split.split};
         if (plan[COST] < RELEASE) {
-            job.kernel(p, job.n, s, memory, 0, job.items);
+            run_items(&job, memory, 0, job.items);
         } else {
             PyThreadState *state = PyEval_SaveThread();
             execute(&job, memory, plan[COST], plan[GRAIN]);
@@ -337,6 +430,7 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     Py_IncRef(result);
 
 release:
+    release_pieces(&split);
     while (taken > 0) PyBuffer_Release(&views[--taken]);
     if (views != few_views) PyMem_Free(views);
     return result;

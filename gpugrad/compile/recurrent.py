@@ -1,0 +1,165 @@
+"""The steps of a recurrent layer on NumPy's arrays by ``recurrent.c``: all steps of some sequences at a time, on each thread.
+
+A step is a product of a few rows with the weight and some arithmetic. NumPy would call a library for the one, which starts its
+threads for a hundredth of a millisecond of work, and a kernel for the other. Here a block of sequences runs through all steps by
+itself: the weight, packed in the order in which it is read, stays in the cache, and so does the state.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+
+from gpugrad.compile import build
+from gpugrad.compile.cpu import HEAD
+from gpugrad.compile.locks import Lock
+from gpugrad.compile.runtime import launcher, plan
+
+Sizes = tuple[int, ...]
+
+ROWS = 8  # sequences of a work item, as in recurrent.c
+PANEL = 128  # bytes of a row of a panel of the weight, likewise
+_SUFFIXES = {"float32": "f32", "float64": "f64"}
+_TYPES = {"f32": "float", "f64": "double"}
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+_NANOSECONDS = 0.02  # of a multiplication and an addition, on one thread
+
+_lock = Lock()
+_libraries: dict[str, Any] = {}
+
+
+class Kept(NamedTuple):
+    """What the gradient needs of the forward pass."""
+
+    sums: Any  # as recurrent.c leaves them
+    kept: Any
+    states: Any  # the initial h and the results, one after the other
+    h: Any  # the initial states
+    c: Any
+    after: Any  # (rows, hidden): what is projected
+
+
+def takes(cell: str, *arrays: Any) -> bool:
+    """Whether there is a kernel for these arrays: those of :func:`forward`."""
+    dtype, w_hr = arrays[0].dtype, arrays[-1]
+    known = cell in _GATES and dtype.name in _SUFFIXES and dtype.isnative and arrays[0].size > 0
+    projects = w_hr is None or (cell == "LSTM" and w_hr.shape[0] < w_hr.shape[1])
+    return (
+        known
+        and projects
+        and all(x is None or x.dtype == dtype for x in arrays)
+        and _library(_SUFFIXES[dtype.name]) is not None
+    )
+
+
+def forward(
+    sums: Any, h: Any, c: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, *, cell: str, sizes: Sizes, reverse: bool
+) -> tuple[Any, Any, Any, Kept]:
+    """The results of all steps, the last states, and what the gradient needs. `sums` is written over."""
+    sums = numpy.ascontiguousarray(sums)
+    (rows, gates), (batch, width) = sums.shape, h.shape
+    hidden = gates // _GATES[cell]
+    h, c = numpy.ascontiguousarray(h), None if c is None else numpy.ascontiguousarray(c)
+    states = numpy.empty((rows + batch, width), sums.dtype)
+    initial, out = (states[rows:], states[:rows]) if reverse else (states[:batch], states[batch:])
+    initial[...] = h
+    last_h, last_c = h.copy(), None if c is None else c.copy()
+    kept = out if gates == hidden else numpy.empty((rows, hidden), sums.dtype)
+    biases = [numpy.zeros(gates, sums.dtype) if b is None else numpy.ascontiguousarray(b) for b in (b_ih, b_hh)]
+    after = out if w_hr is None else numpy.empty((rows, hidden), sums.dtype)
+    w = _packed(w_hh.T)
+    outputs = sums, out, kept, last_h, last_h if last_c is None else last_c, after
+    _run(cell, "", sizes, hidden, width, reverse, *outputs, w, *biases, w if w_hr is None else _packed(w_hr.T))
+    return out, last_h, last_c, Kept(sums, kept, states, h, c, after)
+
+
+def backward(
+    dout: Any, dh: Any, dc: Any, w_hh: Any, w_hr: Any, given: Kept, *, cell: str, sizes: Sizes, reverse: bool
+) -> tuple[Any, ...]:
+    """As the Gradients of ``nn/functional/recurrent.py``."""
+    sums, kept, states, h, c, after = given
+    rows, batch, hidden = len(sums), len(h), sums.shape[1] // _GATES[cell]
+    out = states[:rows] if reverse else states[batch:]
+    dx = numpy.empty(sums.shape, sums.dtype)
+    dr = numpy.empty(sums.shape, sums.dtype) if cell == "GRU" else dx
+    dh, dc = numpy.array(dh, order="C"), None if dc is None else numpy.array(dc, order="C")
+    w = _packed(w_hh)
+    projected = dh if w_hr is None else numpy.empty_like(out)
+    outputs = dx, dr, dh, dh if dc is None else dc, projected
+    inputs = w, numpy.ascontiguousarray(dout), sums, out, kept, h, h if c is None else c, w if w_hr is None else _packed(w_hr)
+    _run(cell, "_gradient", sizes, hidden, h.shape[1], reverse, *outputs, *inputs)
+    if sizes[0] == sizes[-1]:
+        before = states[batch:] if reverse else states[:rows]
+    else:
+        before = states[_before(sizes, reverse)]
+    return dx, dr, dh, dc, before, *((None, None) if w_hr is None else (projected, after))
+
+
+@functools.lru_cache(64)
+def _before(sizes: Sizes, reverse: bool) -> Any:
+    """Where among the initial state and the results the state before each row is."""
+    rows, batch = sum(sizes), sizes[0]
+    starts = [0, *itertools.accumulate(sizes)]
+    places = []
+    for t, n in enumerate(sizes):
+        place = numpy.arange(n)
+        if reverse:
+            after = sizes[t + 1] if t + 1 < len(sizes) else 0
+            places.append(place + numpy.where(place < after, starts[t + 1], rows))
+        else:
+            places.append(place + (batch + starts[t - 1] if t else 0))
+    return numpy.concatenate(places)
+
+
+def _packed(w: Any) -> Any:
+    """A matrix cut into panels of columns, the last one filled with zeros: [panel][row][column]."""
+    depth, columns = w.shape
+    width = PANEL // w.dtype.itemsize
+    whole, rest = divmod(columns, width)
+    out = numpy.empty((whole + (rest > 0), depth, width), w.dtype)
+    out[:whole] = w[:, : whole * width].reshape(depth, whole, width).transpose(1, 0, 2)
+    if rest:
+        out[whole, :, :rest] = w[:, whole * width :]
+        out[whole, :, rest:] = 0
+    return out
+
+
+def _run(cell: str, suffix: str, sizes: Sizes, hidden: int, width: int, reverse: bool, *arrays: Any) -> None:
+    """Call a kernel of recurrent.c."""
+    launch, made = _plan(cell, suffix, arrays[0].dtype, sizes, hidden, width, reverse, len(arrays))
+    launch(made, *arrays)
+
+
+@functools.lru_cache(256)
+def _plan(
+    cell: str, suffix: str, dtype: Any, sizes: Sizes, hidden: int, width: int, reverse: bool, arrays: int
+) -> tuple[Any, bytes]:
+    """The launcher, and the plan of a kernel."""
+    library, launch = _library(_SUFFIXES[dtype.name])
+    address = ctypes.cast(getattr(library, cell.lower() + suffix), ctypes.c_void_p).value
+    assert address is not None
+    gates = _GATES[cell] * hidden
+    products = gates * width + (hidden * width if width != hidden else 0)
+    made = plan(
+        address, -(-sizes[0] // ROWS), int(sum(sizes) * products * _NANOSECONDS), arrays, 5 if suffix else 6, 0,
+        scratch=ROWS * gates * dtype.itemsize,
+        integers=[len(sizes), hidden, width, reverse, 0, *itertools.accumulate(sizes)],
+    )  # fmt: skip
+    return launch, made
+
+
+def _library(suffix: str) -> Any:
+    """The compiled recurrent.c for a type of elements, and the launcher; None, after a line of information, where nothing compiles."""
+    if suffix not in _libraries:
+        with _lock:
+            if suffix not in _libraries:
+                text = Path(__file__).with_suffix(".c").read_text(encoding="utf-8")
+                library = build.load(f"{HEAD}#define T {_TYPES[suffix]}\n#define S {suffix}\n{text}", f"recurrent_{suffix}")
+                launch = launcher() if library is not None else None
+                _libraries[suffix] = None if launch is None else (library, launch)
+    return _libraries[suffix]
