@@ -84,7 +84,8 @@ def _put_value_rule(g: Any, key: Any) -> Any:
     # Of several values for one element one was stored; only that one has a gradient. Store their numbers to see which.
     size = math.prod(taken.shape)
     array = raw(g)
-    numbers = reshape(_like(numpy.arange(1, size + 1), array), tuple(taken.shape))
+    numbers = array_namespace(array).arange(1, size + 1, device=getattr(array, "device", None))
+    numbers = reshape(numbers, tuple(taken.shape))
     stored = put(raw_full(array, array.shape, 0, numbers.dtype), numbers, key)
     return where(getitem(stored, key) == numbers, taken, 0)
 

@@ -5,7 +5,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad import nn
-from gpugrad.errors import ShapeError
+from gpugrad.errors import OptionError, ShapeError
 from gpugrad.testing import assert_close
 
 X = np.random.default_rng(0).normal(size=(5, 3, 4))
@@ -68,5 +68,49 @@ def test_shapes_without_elements_are_refused(layer, shape):
 
 
 def test_inputs_that_do_not_fit():
-    with pytest.raises(ShapeError, match=r"layer_norm: got input \(5, 3, 4\) and normalized_shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r": got input \(5, 3, 4\) and normalized_shape \(3,\)"):
         nn.LayerNorm(3)(X)
+
+
+# GroupNorm and LocalResponseNorm -------------------------------------------------------------------------------------
+
+
+def test_group_norm_is_layer_norm_of_groups():
+    x = np.random.default_rng(1).normal(size=(2, 6, 5))
+    groups = x.reshape(2, 3, 10)
+    expected = (groups - groups.mean(-1, keepdims=True)) / np.sqrt(groups.var(-1, keepdims=True) + 1e-5)
+    layer = nn.GroupNorm(3, 6, dtype=gg.float64)
+    layer.weight.array[...] = np.arange(6)
+    assert_close(layer(x), expected.reshape(x.shape) * np.arange(6)[:, None])
+    assert layer.bias.tolist() == [0.0] * 6 and nn.GroupNorm(3, 6, affine=False).weight is None
+
+
+def test_how_the_others_print():
+    assert repr(nn.GroupNorm(2, 4)) == "GroupNorm(2, 4, eps=1e-05, affine=True, bias=True)"
+    assert repr(nn.LocalResponseNorm(3)) == "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0)"
+
+
+@pytest.mark.parametrize("groups", [0, -1, 4, 2.0])
+def test_groups_that_do_not_divide_the_channels(groups):
+    with pytest.raises(ShapeError, match=rf"^GroupNorm: num_groups is {groups}, expected a divisor of the 6 channels$"):
+        nn.GroupNorm(groups, 6)
+
+
+@pytest.mark.parametrize("eps", [0, -1.0])
+@pytest.mark.parametrize(
+    "make", [nn.LayerNorm, nn.RMSNorm, lambda n, eps: nn.GroupNorm(1, n, eps)], ids=["layer", "rms", "group"]
+)
+def test_an_eps_that_leaves_nothing_to_divide_by(make, eps):
+    with pytest.raises(OptionError, match=rf"^(Layer|RMS|Group)Norm: eps is {eps}, expected a number above 0"):
+        make(4, eps=eps)
+
+
+def test_channels_that_do_not_fit():
+    with pytest.raises(ShapeError, match=r"input \(2, 5, 3\), expected \(N, 6, ...\)$"):
+        nn.GroupNorm(2, 6)(np.ones((2, 5, 3)))
+    with pytest.raises(ShapeError, match="num_channels is 0, expected 1 or more"):
+        nn.GroupNorm(1, 0)
+    with pytest.raises(ShapeError, match=r"input \(2, 5\), expected \(N, C, ...\) of 3 or more axes"):
+        nn.LocalResponseNorm(2)(np.ones((2, 5)))
+    with pytest.raises(ShapeError, match=r"LocalResponseNorm: size is 0, expected an int, 1 or more"):
+        nn.LocalResponseNorm(0)

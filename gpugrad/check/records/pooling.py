@@ -123,7 +123,10 @@ CASES = [
     ),
     Case(
         "max_pool1d",
-        [call(distinct(1, 2, 6), (3,), 2, 1, ceil_mode=True), call(distinct(2, 5), (2,), dilation=2, stride=1)],
+        [
+            call(distinct(1, 2, 6), (3,), 2, 1, ceil_mode=True), call(distinct(2, 5), (2,), dilation=2, stride=1),
+            call(distinct(2, 2, 5), (1,), 2),
+        ],
         _max_pool,
         function=F.max_pool1d,
     ),

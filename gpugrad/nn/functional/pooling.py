@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
+import numpy
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.dtypes import int64, is_inexact, native_dtype, numpy_dtype
+from gpugrad.arrays.dtypes import float32, float64, int64, is_inexact, native_dtype, numpy_dtype
 from gpugrad.arrays.explain import describe
 from gpugrad.arrays.windows import Sizes, Window, as_window, fitting
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.derived import derived
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, fused, primitive
 from gpugrad.nn.functional.conv import axis_names, extended
 from gpugrad.nn.functional.fold import _im2col, over_batch
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide, wide_dtype
 from gpugrad.ops.creation import raw_full
-from gpugrad.ops.dtypes import astype
+from gpugrad.ops.dtypes import astype, iinfo
 from gpugrad.ops.elementwise import divide, where
 from gpugrad.ops.indexing import take_along_axis
 from gpugrad.ops.reduction import sum
-from gpugrad.ops.shape import expand_dims, reshape, squeeze
+from gpugrad.ops.shape import broadcast_to, expand_dims, reshape, squeeze
 from gpugrad.tape import raw
 
 _ALL = (slice(None), slice(None))  # images and channels
+_VIEWS = 8
+"""How many taps one kernel compares: enough for a window of 3 x 3, and little to compile."""
 
 
 def _places(like: Any, sizes: Sizes) -> Any:
@@ -32,6 +38,48 @@ def _places(like: Any, sizes: Sizes) -> Any:
     xp = array_namespace(like)
     numbers = xp.arange(math.prod(sizes), dtype=native_dtype(like, int64), device=getattr(like, "device", None))
     return xp.reshape(numbers, sizes)
+
+
+def _over_windows(like: Any, counts: Sizes, function: Callable[[int, Any], Any]) -> Any:
+    """An array with an axis for each of `counts`: the sums of `function` of an axis and of the numbers of its windows."""
+    xp = array_namespace(like)
+    total: Any = 0
+    for axis, count in enumerate(counts):
+        numbers = xp.arange(count, dtype=native_dtype(like, int64), device=getattr(like, "device", None))
+        total = total + xp.reshape(function(axis, numbers), (-1, *(1,) * (len(counts) - 1 - axis)))
+    return total
+
+
+def _first_tap(windows: Any, axis: int, window: Window) -> Any:
+    """The first tap of each of these windows that lies on an element, or behind the last."""
+    begin = windows * window.stride[axis] - window.padding[axis]
+    return -(where(begin < 0, begin, 0) // window.dilation[axis])
+
+
+def _with_lowest(x: Any, window: Window, counts: Sizes) -> Any:
+    """(N, C, *spatial) with the lowest number on the padding and on what windows reach over behind it."""
+    sizes = tuple(x.shape[2:])
+    reached = [(count - 1) * s + span for count, s, span in zip(counts, window.stride, window.spans, strict=True)]
+    padded = tuple(max(p + size, reach) for p, size, reach in zip(window.padding, sizes, reached, strict=True))
+    if padded == sizes:
+        return x
+    dtype = numpy_dtype(x.dtype)
+    out = raw_full(x, (*x.shape[:2], *padded), iinfo(dtype).min if dtype.kind in "iu" else -math.inf, x.dtype)
+    out[(*_ALL, *(slice(p, p + size) for p, size in zip(window.padding, sizes, strict=True)))] = x
+    return out
+
+
+@derived
+def _larger(best: Any, shift: Any, *rest: Any) -> tuple[Any, Any]:
+    """The larger ones of `best` and of the first half of `rest`, and the shifts of these, the other half of `rest`.
+
+    Of several the first; but a nan is larger than anything, and the last of them is chosen.
+    """
+    half = len(rest) // 2
+    for value, there in zip(rest[:half], rest[half:], strict=True):
+        better = (value > best) | (value != value)
+        best, shift = where(better, value, best), where(better, there, shift)
+    return best, shift
 
 
 @primitive(x=None)
@@ -42,16 +90,30 @@ def _max_pool_indices(x: Any, /, *, window: Window, ceil_mode: bool) -> Any:
     """
     sizes = tuple(x.shape[2:])
     counts = window.counts(sizes, ceil_mode)
-    places = _places(x, sizes)
-    best = raw_full(x, (*x.shape[:2], *counts), 0, x.dtype)
-    indices = raw_full(x, best.shape, -1, int64)
-    for _, elements, windows in window.meetings(sizes, counts):
-        value, known = x[(*_ALL, *elements)], best[(*_ALL, *windows)]
-        index = indices[(*_ALL, *windows)]
-        better = (value > known) | (value != value) | (index < 0)
-        best[(*_ALL, *windows)] = where(better, value, known)
-        indices[(*_ALL, *windows)] = where(better, places[elements], index)
-    return indices
+    steps = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    padded = _with_lowest(x, window, counts)
+    views, shifts = [], []  # what each tap lies on, and how many elements after tap 0 that is
+    for taps in itertools.product(*map(range, window.kernel)):
+        begins = [tap * d for tap, d in zip(taps, window.dilation, strict=True)]
+        ends = [begin + (count - 1) * s + 1 for begin, count, s in zip(begins, counts, window.stride, strict=True)]
+        views.append(padded[(*_ALL, *map(slice, begins, ends, window.stride))])
+        shifts.append(float(numpy.dot(begins, steps)))
+    # Where tap 0 lies, and the shift of the first tap that does not lie on the padding, which counts if all are -inf. Shifts are
+    # whole numbers in a floating-point dtype that holds them, as wide as the elements if it can be: so compilers vectorize.
+    base = _over_windows(x, counts, lambda i, o: (o * window.stride[i] - window.padding[i]) * steps[i])
+    first = _over_windows(x, counts, lambda i, o: _first_tap(o, i, window) * window.dilation[i] * steps[i])
+    narrow_enough = numpy_dtype(x.dtype).itemsize <= 4 and shifts[-1] < 2**24
+    best, shift = views[0], astype(first, float32 if narrow_enough else float64)
+    for i in range(1, len(views), _VIEWS):
+        part = slice(i, i + _VIEWS)
+        best, shift = _larger(best, shift, *views[part], *shifts[part])
+    indices = broadcast_to(base + astype(shift, int64), (*x.shape[:2], *counts))
+    return astype(indices, int64, copy=len(views) == 1)  # of one tap, nothing was compared for each image
+
+
+@derived
+def _taken(rows: Any, places: Any) -> Any:
+    return take_along_axis(rows, places, axis=1)
 
 
 # Each of the two is linear, and the other one's rule.
@@ -62,9 +124,9 @@ def _max_pool_indices(x: Any, /, *, window: Window, ceil_mode: bool) -> Any:
 )
 def _pool_take(x: Any, indices: Any, /, *, window: Window) -> Any:
     """x (N, C, *spatial) at the flat spatial indices (N, C, *windows) that :func:`_max_pool_indices` found with this window."""
-    rows = (*x.shape[:2], math.prod(x.shape[2:]))
-    flat = reshape(indices, (*rows[:2], math.prod(indices.shape[2:])))
-    return reshape(take_along_axis(reshape(x, rows), flat, axis=-1), tuple(indices.shape))
+    planes = math.prod(x.shape[:2])
+    rows, places = (reshape(y, (planes, math.prod(y.shape[2:]))) for y in (x, indices))
+    return reshape(_taken(rows, places), tuple(indices.shape))
 
 
 @fused(compiles=False, g=lambda h, indices, window: _pool_take(h, indices, window=window), indices=None)
@@ -78,6 +140,14 @@ def _pool_put(g: Any, indices: Any, /, *, shape: Sizes, window: Window) -> Any:
     return astype(out, g.dtype, copy=False)
 
 
+def pool_window(name: str, ndim: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
+    """The window of a pooling function or layer. Raises as ``as_window`` does, and for more padding than half a kernel."""
+    window = as_window(name, ndim, kernel_size, kernel_size if stride is None else stride, padding, dilation)
+    if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
+        raise ShapeError(f"{name}: padding is {window.padding}, expected at most half of kernel_size {window.kernel}")
+    return window
+
+
 def _window(
     name: str, ndim: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Window:
@@ -87,11 +157,31 @@ def _window(
     if len(shape) not in (ndim + 1, ndim + 2):
         axes = axis_names(ndim)
         raise ShapeError(f"{name}: got input {shape}, expected (N, C, {axes}) or (C, {axes})")
-    window = as_window(name, ndim, kernel_size, kernel_size if stride is None else stride, padding, dilation)
-    if any(2 * p > k for p, k in zip(window.padding, window.kernel, strict=True)):
-        raise ShapeError(f"{name}: padding is {window.padding}, expected at most half of kernel_size {window.kernel}")
+    window = pool_window(name, ndim, kernel_size, stride, padding, dilation)
     fitting(name, shape, window, ceil_mode)
     return window
+
+
+def real_numbers(name: str, x: Any) -> None:
+    """Raise DTypeError for numbers that have no order."""
+    if numpy_dtype(x.dtype).kind in "cb":
+        raise DTypeError(f"{name}: got {describe(raw(x))}, expected real numbers")
+
+
+def maxima(x: Any, ndim: int, find: Callable[[Any], Any], window: Window | None, return_indices: bool) -> Any:
+    """The elements of x, (N, C, *spatial) or without N, at the indices that `find` finds, in windows or in other regions."""
+    batched = len(x.shape) == ndim + 2
+    batch = x if batched else expand_dims(x, 0)
+    indices = find(batch)
+    if window is not None:
+        out = _pool_take(batch, indices, window=window)
+    else:
+        planes = math.prod(batch.shape[:2])
+        rows, places = (reshape(y, (planes, math.prod(y.shape[2:]))) for y in (batch, indices))
+        out = reshape(take_along_axis(rows, places, axis=1), tuple(indices.shape))
+    if not batched:
+        out, indices = squeeze(out, 0), squeeze(indices, 0)
+    return (out, indices) if return_indices else out
 
 
 def _max_pool(
@@ -106,20 +196,13 @@ def _max_pool(
     return_indices: bool,
 ) -> Any:
     window = _window(name, ndim, x, kernel_size, stride, padding, dilation, ceil_mode)
-    if numpy_dtype(x.dtype).kind in "cb":
-        raise DTypeError(f"{name}: got {describe(raw(x))}, expected real numbers")
+    real_numbers(name, x)
     if window.some_empty(tuple(x.shape[-ndim:]), ceil_mode):
         raise ShapeError(
             f"{name}: of input {tuple(x.shape)}, some windows lie on nothing but padding, with kernel_size {window.kernel}, "
             f"padding {window.padding} and dilation {window.dilation}; they have no maximum"
         )
-    batched = len(x.shape) == ndim + 2
-    batch = x if batched else expand_dims(x, 0)
-    indices = _max_pool_indices(batch, window=window, ceil_mode=ceil_mode)
-    out = _pool_take(batch, indices, window=window)
-    if not batched:
-        out, indices = squeeze(out, 0), squeeze(indices, 0)
-    return (out, indices) if return_indices else out
+    return maxima(x, ndim, lambda x: _max_pool_indices(x, window=window, ceil_mode=ceil_mode), window, return_indices)
 
 
 def _avg_pool(
@@ -136,8 +219,7 @@ def _avg_pool(
     window = _window(name, ndim, x, kernel_size, stride, padding, 1, ceil_mode)
     if not is_inexact(x.dtype):
         raise DTypeError(f"{name}: got {describe(raw(x))}, expected floating-point numbers")
-    if divisor == 0:
-        raise ShapeError(f"{name}: divisor_override is 0, expected another number")
+    check_divisor(name, divisor)
     sizes = tuple(x.shape[-ndim:])
     counts = window.counts(sizes, ceil_mode)
     # How far the last window reaches over the end of the padding: there is nothing to count there.
@@ -154,6 +236,12 @@ def _avg_pool(
         return narrow(divide(_sums(wide(x), window, extra), divisor), x)
 
     return over_batch(mean, x, ndim + 2)
+
+
+def check_divisor(name: str, divisor: float | None) -> None:
+    """Raise OptionError for a divisor_override of 0."""
+    if divisor == 0:
+        raise OptionError(f"{name}: divisor_override is 0, expected another number")
 
 
 def _sums(x: Any, window: Window, extra: Sizes) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gpugrad as gg
-from gpugrad.errors import DTypeError, ShapeError
+from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -68,6 +68,29 @@ def test_averages_of_16_bits_are_summed_in_32():
     assert out.dtype == np.float16 and out.tolist() == [[16.0]]  # their sum, 65536, is infinite in float16
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation", "ceil_mode"),
+    [(2, 2, 0, 1, False), (3, 2, 1, 1, True), ((4, 3), (1, 2), (2, 1), (1, 2), False), ((1, 5), 1, (0, 2), 1, False)],
+)
+def test_large_images_have_the_maxima_of_small_ones(dtype, kernel, stride, padding, dilation, ceil_mode):
+    """The large batch runs in compiled kernels, the single images op by op."""
+    x = RNG.permutation(12 * 3 * 13 * 14).reshape(12, 3, 13, 14).astype(dtype)
+    options = (kernel, stride, padding, dilation, ceil_mode, True)
+    out, indices = F.max_pool2d(x, *options)
+    for n in range(len(x)):
+        one, places = F.max_pool2d(x[n], *options)
+        np.testing.assert_array_equal(out[n], one)
+        np.testing.assert_array_equal(indices[n], places)
+
+
+def test_windows_of_the_lowest_number_have_its_first_place():
+    """Not one on the padding, which is the lowest number too."""
+    for lowest in (np.full((1, 4), -np.inf), np.full((1, 4), -128, np.int8)):
+        out, indices = F.max_pool1d(lowest, 3, 2, 1, return_indices=True)
+        assert (out == lowest[0, 0]).all() and indices.tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -78,7 +101,6 @@ def test_averages_of_16_bits_are_summed_in_32():
             "max_pool2d: the kernel (4, 2) with dilation (1, 1) spans (4, 2), more than input (2, 3, 4) with padding (0, 0) on both sides",
         ),
         (lambda x: F.avg_pool2d(x, 3, padding=2), "avg_pool2d: padding is (2, 2), expected at most half of kernel_size (3, 3)"),
-        (lambda x: F.avg_pool2d(x, 2, divisor_override=0), "avg_pool2d: divisor_override is 0, expected another number"),
         (
             lambda x: F.max_pool1d(x[0, :, :2], 2, 1, 1, 3),
             "max_pool1d: of input (3, 2), some windows lie on nothing but padding, with kernel_size (2,), padding (1,) and dilation (3,); "
@@ -89,6 +111,11 @@ def test_averages_of_16_bits_are_summed_in_32():
 def test_shapes_that_do_not_fit(call, message):
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
         call(np.ones((2, 3, 4)))
+
+
+def test_a_divisor_of_zero():
+    with pytest.raises(OptionError, match=r"^avg_pool2d: divisor_override is 0, expected another number$"):
+        F.avg_pool2d(np.ones((2, 3, 4)), 2, divisor_override=0)
 
 
 def test_a_stride_that_needs_64_bits(device):
