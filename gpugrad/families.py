@@ -217,11 +217,16 @@ def _declare(
 
 def composite(function: Callable[P, R]) -> Callable[P, R]:
     """Register a function that is differentiable because it is written in other ops: it needs no rule, but has a record too."""
+    return registered(explained(function))
+
+
+def explained(function: Callable[P, R]) -> Callable[P, R]:
+    """A function written in ops, with clear errors, and operands that autocast casts for it; not registered."""
     policy = autocasts(function.__name__)
     if policy is None and function.__module__.startswith("gpugrad.nn.functional"):
         policy = _as_given  # it casts no operands, nor does what it is made of
-    explained = explaining(function)
-    return registered(explained if policy is None else _autocasting(explained, policy))
+    clear = explaining(function)
+    return clear if policy is None else _autocasting(clear, policy)
 
 
 def registered(function: Function) -> Function:

@@ -15,8 +15,6 @@ import gpugrad as gg
 from gpugrad.arrays.devices import device_of, import_cupy, several_gpus
 from gpugrad.errors import ConversionError, DeviceError
 from gpugrad.optim import SGD, Adam
-from gpugrad.optim.adam import adam
-from gpugrad.optim.sgd import sgd
 from gpugrad.testing import assert_close
 
 if not gg.cuda.is_available():
@@ -276,7 +274,9 @@ def test_debug_mode():
 # Optimizers ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", [True, False])
+COMMON = {"decay": 1.0, "weight_decay": 0.0, "maximize": False, "master": False}
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -284,17 +284,14 @@ def test_debug_mode():
         {"maximize": True, "weight_decay": 0.1}, {"maximize": True, "momentum": 0.9, "nesterov": True},
     ],
 )  # fmt: skip
-def test_the_sgd_kernel_equals_its_definition(options, first):
+def test_the_sgd_kernel_equals_its_definition(options):
     rng = np.random.default_rng(0)
     p, g, buffer = rng.normal(size=(3, 40))
-    numbers = {
-        "lr": 0.1, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False, **options,
-        "first": first,
-    }  # fmt: skip
+    numbers = {**COMMON, "lr": 0.1, "momentum": 0.0, "dampening": 0.0, "nesterov": False, **options}
     state = [buffer] if numbers["momentum"] else []
     arrays = [cupy.asarray(x) for x in (p, g, *state)]
     SGD.kernels[cupy.ndarray](*arrays, **numbers)
-    for x, y in zip([arrays[0], *arrays[2:]], sgd(p, g, *state, **numbers), strict=True):
+    for x, y in zip([arrays[0], *arrays[2:]], SGD.kernels.definition(p, g, *state, **numbers), strict=True):
         np.testing.assert_allclose(x.get(), y, rtol=1e-13)
 
 
@@ -313,22 +310,19 @@ def test_the_adam_kernel_equals_its_definition(options, amsgrad):
     rng = np.random.default_rng(0)
     p, g, m = rng.normal(size=(3, 40))
     v = rng.uniform(0.1, 1, size=40)
-    numbers = {
-        "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0, "decay": 1.0,
-        "maximize": False, **options,
-    }  # fmt: skip
+    numbers = {**COMMON, "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, **options}
     state = [m, v, *([rng.uniform(0.1, 1, size=40)] if amsgrad else [])]
     arrays = [cupy.asarray(x) for x in (p, g, *state)]
     Adam.kernels[cupy.ndarray](*arrays, **numbers)
-    for x, y in zip([arrays[0], *arrays[2:]], adam(p, g, *state, **numbers), strict=True):
+    for x, y in zip([arrays[0], *arrays[2:]], Adam.kernels.definition(p, g, *state, **numbers), strict=True):
         np.testing.assert_allclose(x.get(), y, rtol=1e-12)
 
 
 def test_the_amsgrad_kernel_keeps_nan():
-    numbers = {"step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0}
+    numbers = {**COMMON, "step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5}
     state = [np.zeros(2), np.zeros(2), np.array([np.nan, 0.0])]
     arrays = [cupy.asarray(x) for x in (np.ones(2), np.array([1.0, np.nan]), *state)]
-    Adam.kernels[cupy.ndarray](*arrays, **numbers, decay=1.0, maximize=False)
+    Adam.kernels[cupy.ndarray](*arrays, **numbers)
     assert cupy.isnan(arrays[0]).all() and cupy.isnan(arrays[-1]).all()
 
 

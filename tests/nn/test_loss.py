@@ -39,3 +39,38 @@ def test_mse():
 def test_the_reduction_is_checked_when_the_loss_is_made(kind):
     with pytest.raises(ValueError, match=f"{kind.__name__}: reduction is 'avg', expected 'mean', 'sum' or 'none'"):
         kind(reduction="avg")
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: nn.HuberLoss(delta=0.0), "huber_loss: delta is 0.0"),
+        (lambda: nn.SmoothL1Loss(beta=-1.0), "smooth_l1_loss: beta is -1.0"),
+        (lambda: nn.CrossEntropyLoss(label_smoothing=2.0), "cross_entropy: label_smoothing is 2.0"),
+        (lambda: nn.MultiMarginLoss(p=3), "multi_margin_loss: p is 3"),
+        (lambda: nn.GaussianNLLLoss(eps=0.0), "GaussianNLLLoss: eps is 0.0"),
+        (lambda: nn.TripletMarginLoss(margin=-1.0), "TripletMarginLoss: margin is -1.0"),
+        (
+            lambda: nn.TripletMarginWithDistanceLoss(distance_function=3),
+            "TripletMarginWithDistanceLoss: distance_function is 3",
+        ),
+        (lambda: nn.CTCLoss(blank=-1), "ctc_loss: blank is -1"),
+        (lambda: nn.FocalLoss(gamma=-1.0), "sigmoid_focal_loss: gamma is -1.0"),
+        (lambda: nn.DiceLoss(-1.0), "dice_loss: smooth is -1.0"),
+        (lambda: nn.L1Loss(reduction="batchmean"), "L1Loss: reduction is 'batchmean', expected 'mean', 'sum' or 'none'"),
+        (lambda: nn.KLDivLoss(reduction="avg"), "KLDivLoss: reduction is 'avg', expected 'mean', 'sum', 'none' or 'batchmean'"),
+    ],
+)
+def test_bad_options_are_refused_when_a_loss_is_made(make, text):
+    with pytest.raises(ValueError, match=f"^{text}"):
+        make()
+
+
+def test_what_a_loss_looks_like():
+    assert repr(nn.HuberLoss(delta=0.5)) == "HuberLoss(delta=0.5, reduction='mean')"
+    assert repr(nn.BCEWithLogitsLoss(pos_weight=WEIGHT)) == "BCEWithLogitsLoss(reduction='mean')"
+
+
+def test_all_weights_are_buffers():
+    assert list(nn.BCEWithLogitsLoss(WEIGHT, pos_weight=WEIGHT).state_dict()) == ["weight", "pos_weight"]
+    assert list(nn.MultiMarginLoss(weight=WEIGHT).state_dict()) == ["weight"]

@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 from gpugrad.errors import OptionError
-from gpugrad.families import A, composite, fused
-from gpugrad.nn.functional.precision import narrow, wide
+from gpugrad.families import A, composite
+from gpugrad.nn.functional.pointwise import pointwise
 from gpugrad.nn.functional.sigmoid import sigmoid
-from gpugrad.nn.functional.softmax import floating
 from gpugrad.ops.elementwise import exp
 from gpugrad.ops.special.error import erf
 
@@ -25,19 +24,15 @@ def _probability(x: Any, approximate: str) -> Any:
 
 
 def _gelu_rule(g: Any, x: Any, approximate: str) -> Any:
-    x_wide = wide(x)
-    p = _probability(x_wide, approximate)
+    p = _probability(x, approximate)
     if approximate == "tanh":
-        density = p * (1 - p) * (_SLOPE * (1 + 3 * _CUBIC * x_wide * x_wide))
+        density = p * (1 - p) * (_SLOPE * (1 + 3 * _CUBIC * x * x))
     else:
-        density = _DENSITY * exp(-0.5 * x_wide * x_wide)
-    return narrow(wide(g) * (p + x_wide * density), x)
+        density = _DENSITY * exp(-0.5 * x * x)
+    return g * (p + x * density)
 
 
-@fused(elementwise=True, x=_gelu_rule)
-def _gelu(x: Any, /, approximate: str) -> Any:
-    x_wide = wide(x)
-    return narrow(x_wide * _probability(x_wide, approximate), x)
+_gelu = pointwise("gelu", lambda x, approximate: x * _probability(x, approximate), _gelu_rule)
 
 
 @composite
@@ -50,7 +45,7 @@ def gelu(input: A, approximate: str = "none") -> A:
     Source: D. Hendrycks, K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
     """
     check_approximate(approximate)
-    out: A = _gelu(floating(input, None, "gelu"), approximate)
+    out: A = _gelu(input, approximate)
     return out
 
 

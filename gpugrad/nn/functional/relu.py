@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpugrad.families import A, fused
+from gpugrad.families import A, fused, registered
 from gpugrad.ops.elementwise import maximum, where
 
 
@@ -16,13 +16,19 @@ def _relu_gradient(gradient: Any, y: Any, /) -> Any:
 
 
 @fused(elementwise=True, input=lambda g, out: _relu_gradient(g, out))
-def relu(input: A) -> A:
+def _relu(input: Any, /) -> Any:
+    if getattr(getattr(input, "dtype", None), "kind", "") == "c":
+        raise TypeError("complex numbers have no order, expected a real dtype")  # CuPy's maximum would take them as pairs
+    return maximum(input, 0)
+
+
+@registered
+def relu(input: A, inplace: bool = False) -> A:
     """max(x, 0), elementwise. At 0 the gradient is 0, as in PyTorch; nan propagates.
 
     Shapes and dtypes: any real, and the result has the same. Keeps its result for the backward pass, not its operand.
     Raises DTypeError for a dtype without an order.
     Source: V. Nair and G. Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
     """
-    if getattr(getattr(input, "dtype", None), "kind", "") == "c":
-        raise TypeError("complex numbers have no order, expected a real dtype")  # CuPy's maximum would take them as pairs
-    return maximum(input, 0)
+    out: A = _relu(input)
+    return out

@@ -1,4 +1,4 @@
-"""softmax and log_softmax."""
+"""softmax, softmin and log_softmax."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ def log_softmax(input: A, dim: int, *, dtype: DTypeLike | None = None) -> A:
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
     """
     out: A = _log_softmax(floating(input, dtype, "log_softmax"), dim)
+    return out
+
+
+@composite
+def softmin(input: A, dim: int, *, dtype: DTypeLike | None = None) -> A:
+    """softmax(-x) along `dim`: the smallest elements have the largest shares.
+
+    Shapes, dtypes and errors as :func:`softmax`.
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html
+    """
+    out: A = _softmax(-floating(input, dtype, "softmin"), dim)
     return out
 
 
