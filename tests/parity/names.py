@@ -89,6 +89,12 @@ ABSENT: dict[str, dict[str, str]] = {
         "SWALR": "ChainedScheduler and SequentialLR make any such schedule",
     },
     "amp": {},
+    "nn.Module": {
+        "compile": "gg.fuse makes kernels of functions",
+        **dict.fromkeys(("get_extra_state", "set_extra_state"), "files hold arrays and no other objects"),
+        **dict.fromkeys(("ipu", "xpu", "mtia", "share_memory", "to_empty"), "there are no such devices, and no storage apart from arrays"),
+        "register_backward_hook": OLD,
+    },
 }  # fmt: skip
 """What is absent, and why."""
 
@@ -111,6 +117,7 @@ OF_ONE: dict[str, str] = {
     "nn.Hardtanh.max_value": OLD,
     "nn.functional.gumbel_softmax.eps": OLD,
     "nn.functional.normalize.out": OVER_ITSELF,
+    "nn.Module.named_modules.memo": INTERNAL,
     "nn.functional.tanh.input": "its operand is called x, as in the standard",
 }
 """The same for one name: ``"nn.Layer.argument"``."""
@@ -149,6 +156,7 @@ def _is_function(name: str, x: Any) -> bool:
 
 
 SECTIONS = (
+    Section("nn.Module", "Methods of modules", torch.nn.Module, nn.Module, lambda name, x: inspect.isfunction(x) and name[0] != "_"),
     Section("nn", "Layers and losses", torch.nn, nn, lambda name, x: isinstance(x, type)),
     Section("nn.functional", "Functions", torch.nn.functional, nn.functional, _is_function),
     Section(

@@ -1,4 +1,4 @@
-"""The record of gpugrad/nn/functional/attention.py."""
+"""Records of gpugrad/nn/functional/attention.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy
 import gpugrad as gg
 from gpugrad.check.records.case import Case, call, given, real
 from gpugrad.nn import functional as F
+from gpugrad.nn.functional.attention import attention_weights
 
 KEPT = given([[True, False, True, True], [True, True, True, False], [False, False, False, False]])
 PADDED = given([[[[True, True, True, False]]], [[[True, False, True, True]]]])
@@ -34,6 +35,14 @@ def _attention(q: Any, k: Any, v: Any, mask: Any = None, dropout_p: float = 0.0,
     return (p @ v).astype(q.dtype)
 
 
+def _attention_weights(scores: Any, mask: Any) -> Any:
+    if mask is not None:
+        scores = numpy.where(mask, scores, -numpy.inf) if mask.dtype == bool else scores + mask
+    e = numpy.exp(scores - scores.max(axis=-1, keepdims=True, initial=-1e30))
+    total = e.sum(axis=-1, keepdims=True)
+    return (e / numpy.where(total == 0, 1, total)).astype(scores.dtype)
+
+
 def _seeded(*args: Any, **options: Any) -> Any:
     gg.manual_seed(7)
     return F.scaled_dot_product_attention(*args, **options)
@@ -54,5 +63,11 @@ CASES = [
         ],
         _attention,
         function=_seeded,
+    ),
+    Case(
+        "attention_weights",
+        [call(real(2, 3, 4), KEPT), call(real(3, 4), real(2, 3, 4)), call(real(2, 3), None)],
+        _attention_weights,
+        function=attention_weights,
     ),
 ]  # fmt: skip

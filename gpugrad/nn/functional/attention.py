@@ -1,13 +1,15 @@
 """scaled_dot_product_attention: an op whose backward pass computes the gradients of query, key and value together.
 
 What the backward pass needs of the probabilities, which are L times S numbers for each head, is computed again from query and
-key and from the logarithms of the rows' sums: that is one product more, and memory that grows with L in place of L times S.
+key and from the logarithms of the rows' sums: that is one product more, and memory that grows with L in place of L times S. Where
+there are many scores they are computed in pieces, forward and backward.
 Kernels for an array type may take the place of both definitions (``arrays/cuda/cudnn_attention.py`` for CuPy). For derivatives
 of higher order the definitions run on Tensors.
 """
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -20,21 +22,27 @@ from gpugrad.arrays.kernels import Kernels
 from gpugrad.debug import caller, examine
 from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, OptionError, ShapeError
-from gpugrad.families import A, composite
+from gpugrad.families import A, composite, fused
 from gpugrad.modes import DEBUG, flags, is_grad_enabled
 from gpugrad.nn.functional.dropout import _dropout, check_probability, drawn
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
-from gpugrad.nn.functional.softmax import floating
+from gpugrad.nn.functional.softmax import floating, softmax_vjp
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import exp, log, where
 from gpugrad.ops.reduction import max, sum
-from gpugrad.ops.shape import broadcast_to, matrix_transpose, reshape, tril
+from gpugrad.ops.shape import broadcast_to, concat, matrix_transpose, reshape, tril
 from gpugrad.tape import Joint, Node, Tensor, raw
 
 _NAME = "scaled_dot_product_attention"
+
+CPU_SCORES, GPU_SCORES = 1 << 17, 1 << 26
+"""About how many scores are computed at once; each takes the place of a few numbers. Many, so that a GPU has enough to do."""
+
+SMALLEST_ROWS = 64
+"""Fewer queries at once than these would make products slow."""
 
 
 class Dropout(NamedTuple):
@@ -47,14 +55,19 @@ class Dropout(NamedTuple):
 
 
 def _attention(
-    query: Any, key: Any, value: Any, mask: Any, /, *, scale: float, causal: bool, dropout: Dropout | None
+    query: Any, key: Any, value: Any, mask: Any, /, *, scale: float, causal: bool, dropout: Dropout | None, first: int = 0
 ) -> tuple[Any, Any]:
     """The result, and the logarithms of the sums of exponentials of the rows of scores, (..., L, 1) in the dtype computed in.
 
     A row of scores without a finite one, all masked, has the result 0 and the logarithm 0, so that ``exp(scores - logarithm)`` is
-    the probability everywhere.
+    the probability everywhere. Row 0 is query number `first` of those that `causal` speaks of.
     """
-    probabilities, logsumexp = _softmax_rows(*_scores(query, key, mask, scale, causal))
+    if pieces := _pieces(query, key, value, mask, causal, dropout, first):
+        options = {"scale": scale, "causal": causal, "dropout": dropout}
+        found = [_attention(*operands, **options, first=start) for operands, start in pieces.each]  # type: ignore[arg-type]
+        out, logsumexp = (concat(parts, axis=pieces.axis) for parts in zip(*found, strict=True))
+        return out, logsumexp
+    probabilities, logsumexp = _softmax_rows(*_scores(query, key, mask, scale, causal, first))
     groups = _groups(query, value)
     out = _unfold(matmul(_fold(_dropped(probabilities, dropout), groups), wide(value)), groups)
     return narrow(out, query), logsumexp
@@ -62,12 +75,25 @@ def _attention(
 
 def _attention_gradient(
     g: Any, query: Any, key: Any, value: Any, mask: Any, out: Any, logsumexp: Any, /,
-    *, scale: float, causal: bool, dropout: Dropout | None, wanted: tuple[bool, bool, bool, bool],
+    *, scale: float, causal: bool, dropout: Dropout | None, wanted: tuple[bool, bool, bool, bool], first: int = 0,
 ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
     """The gradients of query, key, value and mask, each None unless `wanted`; `out` and `logsumexp` are those of attention."""
-    g, q, k, v = wide(g), wide(query), wide(key), wide(value)
+    given, (g, q, k, v) = (query, key, value), map(wide, (g, query, key, value))
+    if pieces := _pieces(q, k, v, mask, causal, dropout, first, g, out, logsumexp):
+        options = {"scale": scale, "causal": causal, "dropout": dropout, "wanted": wanted}
+        found: list[list[Any]] = [[], [], [], []]
+        for (*operands, g, out, logsumexp), start in reversed(pieces.each):
+            parts = _attention_gradient(g, *operands, out, logsumexp, **options, first=start)  # type: ignore[arg-type, call-arg]
+            for i, (own, part) in enumerate(zip(found, parts, strict=True)):
+                if pieces.axis == -2 and i in (1, 2) and own:  # all queries see the same keys and values
+                    own[0] = _plus(own[0], part)
+                else:
+                    own.insert(0, part)
+        whole = [None if own[0] is None else own[0] if len(own) == 1 else concat(own, axis=pieces.axis) for own in found]
+        dq, dk, dv = (None if x is None else narrow(x, like) for x, like in zip(whole[:3], given, strict=True))
+        return dq, dk, dv, whole[3]
     of_key, of_value = _groups(query, key), _groups(query, value)
-    probabilities = _exponentials(*_scores(query, key, mask, scale, causal), logsumexp)
+    probabilities = _exponentials(*_scores(query, key, mask, scale, causal, first), logsumexp)
     weights = _dropped(probabilities, dropout)
     dq = dk = dv = ds = None
     if wanted[2]:
@@ -83,13 +109,69 @@ def _attention_gradient(
     return dq, dk, dv, ds if wanted[3] else None
 
 
-def _scores(query: Any, key: Any, mask: Any, scale: float, causal: bool) -> tuple[Any, Any]:
+def _scores(query: Any, key: Any, mask: Any, scale: float, causal: bool, first: int) -> tuple[Any, Any]:
     """query @ key^T * scale, and the mask to apply."""
     groups = _groups(query, key)
     scores = _unfold(matmul(_fold(wide(query) * scale, groups), matrix_transpose(wide(key))), groups)
     if causal:
-        mask = tril(raw_full(raw(scores), tuple(scores.shape[-2:]), True, numpy.dtype(bool)))
+        mask = tril(raw_full(raw(scores), tuple(scores.shape[-2:]), True, numpy.dtype(bool)), k=first)
     return scores, mask
+
+
+# Where there are many scores, pieces of them are computed one after the other, so that memory does not grow with L times S.
+
+
+class _Pieces(NamedTuple):
+    """Operands cut along an axis of the scores, -2 that of the queries, each with the number of its first query."""
+
+    axis: int
+    each: list[tuple[list[Any], int]]
+
+
+def _pieces(
+    query: Any, key: Any, value: Any, mask: Any, causal: bool, dropout: Dropout | None, first: int, *of_rows: Any
+) -> _Pieces | None:
+    """The pieces, or None for few scores; `of_rows` are more operands with a row for each query."""
+    rows, keys = query.shape[-2], key.shape[-2]
+    lead: list[int] = list(numpy.broadcast_shapes(query.shape[:-3], key.shape[:-3]))
+    heads = (query.shape[-3:-2] or (1,))[0], (key.shape[-3:-2] or (1,))[0]
+    sizes = [*lead, builtins.max(heads), rows]
+    largest = CPU_SCORES if isinstance(raw(query), numpy.ndarray) else GPU_SCORES
+    count = math.prod(sizes) * keys
+    if count <= largest or dropout is not None:  # which numbers dropout draws is told by the place among all scores
+        return None
+    shared = builtins.max(_groups(query, key), _groups(query, value)) > 1  # of such heads no piece is taken
+    at = next(i for i, n in enumerate(sizes) if (n > 1 or i == len(sizes) - 1) and not (shared and i == len(sizes) - 2))
+    axis, size = at - len(sizes) - 1, sizes[at]
+    step = builtins.max(largest * size // count, 1 if axis < -2 else SMALLEST_ROWS)
+    if step >= size or (axis < -2 and count <= 2 * largest):  # two halves of a batch save little
+        return None
+    each = []
+    for start in range(0, size, step):
+        stop = builtins.min(start + step, size)
+        given = [query, key, value, mask, *of_rows]
+        if axis < -2:
+            each.append(([_cut(x, axis, start, stop) for x in given], first))
+            continue
+        seen = builtins.min(first + stop, keys) if causal and stop < size else keys  # the gradient of the last is of all keys
+        given[1:3] = [_cut(x, -2, 0, seen) for x in (key, value)]
+        each.append(([x if i in (1, 2) else _cut(x, -2, start, stop) for i, x in enumerate(given)], first + start))
+    return _Pieces(axis, each)
+
+
+def _cut(x: Any, axis: int, start: int, stop: int) -> Any:
+    """x from start to stop along an axis counted from the right; all of it where it has no such axis, or one number for all."""
+    if x is None or len(x.shape) < -axis or x.shape[axis] == 1 or stop - start == x.shape[axis]:
+        return x
+    return x[(..., slice(start, stop), *[slice(None)] * (-1 - axis))]
+
+
+def _plus(total: Any, part: Any) -> Any:
+    """The sum of gradients of keys, or values, where `part` has only the first of them."""
+    seen = 0 if part is None else part.shape[-2]
+    if not seen or seen == total.shape[-2]:
+        return total + part if seen else total
+    return concat([total[..., :seen, :] + part, total[..., seen:, :]], axis=-2)
 
 
 # What happens to each row of scores, as one kernel each.
@@ -126,6 +208,16 @@ def _masked(scores: Any, mask: Any) -> Any:
 
 def _dropped(x: Any, dropout: Dropout | None) -> Any:
     return x if dropout is None else _dropout(x, *dropout)
+
+
+def _weights_rule(g: Any, out: Any) -> Any:
+    return softmax_vjp(g, out, -1)
+
+
+@fused(scores=_weights_rule, mask=_weights_rule)
+def attention_weights(scores: Any, mask: Any, /) -> Any:
+    """softmax over the last axis of scores with a mask, as in :func:`scaled_dot_product_attention`: a row that is all masked is 0."""
+    return narrow(_softmax_rows(wide(scores), mask)[0], scores)
 
 
 # Several heads of the query may share a head of the key: their rows then are more rows of one product, and nothing is repeated.
@@ -174,7 +266,8 @@ def scaled_dot_product_attention(
     result 0 and gives no gradient, as in PyTorch since 2.5. `dropout_p` drops probabilities whenever it is not 0, in evaluation
     too, as in PyTorch, with the numbers that :func:`dropout` would draw for them.
     Dtypes: real floating, the same for query, key and value; 16 bits are computed with in float32. The probabilities are not kept
-    for the backward pass but computed again.
+    for the backward pass but computed again, and where they are many a piece at a time, so that memory grows with L and S and not
+    with their product (with dropout, for which all are drawn at once, it does).
 
     Raises ShapeError for other shapes, DTypeError for other dtypes, OptionError for a mask beside `is_causal` and for dropout_p
     outside [0, 1].

@@ -1,6 +1,8 @@
 """scaled_dot_product_attention: values and derivatives on every backend are in gpugrad/check/records/attention.py."""
 
+import importlib
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from gpugrad.nn import functional as F
 from gpugrad.testing import assert_close, check_grads
 
 attention = F.scaled_dot_product_attention
+attention_module = importlib.import_module(attention.__module__)
 
 
 def draw(*shapes, seed=0, dtype=np.float64):
@@ -234,3 +237,69 @@ def test_a_probability_too_small_to_drop_anything_draws_as_dropout_does():
     expected = next_number(lambda: F.dropout(gg.ones((2, 3, 3)), 1e-20))
     assert next_number(lambda: F.scaled_dot_product_attention(x, x, x, dropout_p=1e-20)) == expected
     assert next_number(lambda: F.scaled_dot_product_attention(x, x, x)) != expected
+
+
+# In pieces ----------------------------------------------------------------------------------------------------------
+
+PIECES = {
+    "heads and rows": ([(2, 3, 20, 4), (2, 3, 17, 4), (2, 3, 17, 5)], None, {}),
+    "causal": ([(2, 3, 20, 4), (2, 3, 30, 4), (2, 3, 30, 5)], None, {"is_causal": True}),
+    "causal, more queries": ([(20, 4), (7, 4), (7, 5)], None, {"is_causal": True}),
+    "booleans": ([(2, 20, 4), (2, 17, 4), (2, 17, 5)], "booleans", {}),
+    "numbers": ([(2, 20, 4), (2, 17, 4), (2, 17, 5)], "numbers", {}),
+    "broadcast": ([(3, 1, 20, 4), (2, 17, 4), (1, 17, 5)], "numbers", {}),
+    "shared heads": ([(2, 4, 20, 4), (2, 2, 17, 4), (2, 1, 17, 5)], None, {"enable_gqa": True}),
+    "shared heads, causal": ([(4, 40, 4), (2, 40, 4), (2, 40, 5)], None, {"enable_gqa": True, "is_causal": True}),
+}
+
+
+@pytest.mark.parametrize("name", PIECES)
+@pytest.mark.parametrize("largest", [1, 340])
+def test_pieces_give_what_the_whole_gives(name, largest, monkeypatch):
+    """Values, first and second derivatives."""
+    shapes, kind, options = PIECES[name]
+    arrays = draw(*shapes)
+    if kind is not None:
+        (mask,) = draw((20, 17), seed=3)
+        arrays.append(mask if kind == "numbers" else mask < 1)
+
+    def derivatives():
+        tensors = [gg.tensor(x, requires_grad=x.dtype.kind == "f") for x in arrays]
+        leaves = [x for x in tensors if x.requires_grad]
+        out = attention(*tensors, **options)
+        (g,) = draw(out.shape, seed=2)
+        first = gg.gradients([out], leaves, [gg.asarray(g)], create_graph=True)
+        second = gg.gradients([(x * x).sum() for x in first], leaves)
+        return [x.detach().numpy() for x in (out, *gg.gradients([out], leaves, [gg.asarray(g)]), *first, *second)]
+
+    expected = derivatives()
+    monkeypatch.setattr(attention_module, "CPU_SCORES", largest)
+    monkeypatch.setattr(attention_module, "SMALLEST_ROWS", 3)
+    sizes = []
+    whole = attention_module._softmax_rows
+    monkeypatch.setattr(attention_module, "_softmax_rows", lambda x, mask: sizes.append(x.size) or whole(x, mask))
+    for x, y in zip(derivatives(), expected, strict=True):
+        assert_close(x, y, rtol=1e-11, atol=1e-11)
+    assert len(sizes) > 1 and max(sizes) <= max(2 * largest, 4 * 3 * 40)
+
+
+def test_pieces_of_16_bits_are_added_up_in_float32(monkeypatch):
+    monkeypatch.setattr(attention_module, "CPU_SCORES", 1)
+    monkeypatch.setattr(attention_module, "SMALLEST_ROWS", 1)
+    rows = 4096  # each gives 1 / 4 of a value a gradient of 1: float16 would stop at 2048 / 4
+    q, k, v = np.zeros((rows, 1), np.float16), np.zeros((4, 1), np.float16), np.ones((4, 1), np.float16)
+    dv = gradients(attention, (q, k, v), np.ones((rows, 1), np.float16))[3]
+    np.testing.assert_array_equal(dv.numpy(), np.full((4, 1), rows / 4))
+
+
+def test_memory_does_not_grow_with_queries_times_keys():
+    """Of 2048 queries and keys: 4 million scores, of which a quarter is in memory at once, in a few arrays."""
+    q, k, v = (gg.tensor(x, requires_grad=True) for x in draw(*[(2048, 8)] * 3, dtype=np.float32))
+    attention(q[:600], k, v, is_causal=True).sum().backward()  # what is compiled
+    tracemalloc.start()
+    try:
+        attention(q, k, v, is_causal=True).sum().backward()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 2048 * 2048 * 4 / 4

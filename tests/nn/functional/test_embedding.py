@@ -77,7 +77,7 @@ EXPECTS = "expected an array of integers, the numbers of rows of the weight"
         (INPUT, WEIGHT[0], None, ShapeError, "embedding: got weight (3,), expected (num_embeddings, embedding_dim)"),
         (INPUT, WEIGHT, 5, IndexingError, "embedding: padding_idx is 5, expected the number of one of the 5 rows of weight"),
         (INPUT, WEIGHT, -6, IndexingError, "embedding: padding_idx is -6"),
-        (INPUT + 1, WEIGHT, None, IndexingError, "index 5 is out of bounds"),
+        (INPUT + 1, WEIGHT, None, IndexingError, "embedding: index 5 is out of bounds for the 5 rows of weight"),
     ],
 )  # fmt: skip
 def test_what_is_refused(input, weight, padding_idx, error, message):
@@ -88,3 +88,19 @@ def test_what_is_refused(input, weight, padding_idx, error, message):
 def test_a_padding_idx_that_is_no_number_of_a_row():
     with pytest.raises(gg.DTypeError, match="embedding: padding_idx is 1.5, expected the number of a row, or None"):
         F.embedding(gg.asarray([0, 1]), gg.ones((3, 2)), padding_idx=1.5)
+
+
+def test_rows_beyond_the_largest_norm_are_scaled_in_the_weight():
+    weight = gg.tensor([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]], dtype=gg.float64, requires_grad=True)
+    out = F.embedding(gg.asarray([[0, 1], [0, 0]]), weight, max_norm=1.0)
+    np.testing.assert_allclose(weight.detach().numpy(), [[0.6, 0.8], [0.3, 0.4], [6.0, 8.0]], rtol=1e-7)
+    np.testing.assert_array_equal(out.detach().numpy(), weight.detach().numpy()[[[0, 1], [0, 0]]])
+    out.sum().backward()
+    assert weight.grad.tolist() == [[3, 3], [1, 1], [0, 0]]
+    F.embedding(gg.asarray([2]), weight, max_norm=7.0, norm_type=1.0)
+    np.testing.assert_allclose(weight.detach().numpy()[2], [3, 4], rtol=1e-7)
+
+
+def test_gradients_that_list_rows_are_refused():
+    with pytest.raises(gg.OptionError, match="embedding: sparse=True asks for gradients that list rows"):
+        F.embedding(INPUT, WEIGHT, sparse=True)
