@@ -14,19 +14,37 @@ if __package__ in (None, ""):  # started as a script: what is imported is this c
 
 from benchmarks import machine
 
-NAMES = ("op", "chain", "call", "kernels", "adam", "options", "bandwidth", "gemm", "mlp", "memory", "deep", "compile", "import")
+NAMES = (
+    "op",
+    "chain",
+    "call",
+    "kernels",
+    "adam",
+    "options",
+    "bandwidth",
+    "gemm",
+    "mlp",
+    "memory",
+    "layers",
+    "optimizers",
+    "deep",
+    "compile",
+    "import",
+)
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0, 1 if a target was missed or a row is void, 2 if there is no such device."""
+    """The exit code: 0, 1 if a target was missed or a row is void, 2 if there is no such device or case."""
     parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description="Benchmarks of gpugrad against its peers.")
-    parser.add_argument("cases", nargs="*", metavar="case", help=f"of: {', '.join(NAMES)}; all if none is named")
+    parser.add_argument(
+        "cases", nargs="*", metavar="case", help=f"of: {', '.join(NAMES)}; all if none is named. layers.lstm is one of layers"
+    )
     parser.add_argument("--device", default="cpu", help='"cpu", or "cuda" to compare with the CPU of the same machine')
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15)")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="for every library; default: one per core")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.cases if name not in NAMES]
+    unknown = [name for name in options.cases if name.partition(".")[0] not in NAMES]
     if unknown:
         parser.error(f"unknown case {unknown[0]!r}, expected some of {', '.join(NAMES)}")
     machine.with_threads(options.threads, "benchmarks.run", arguments)
@@ -37,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     # Only here are the thread counts set, so only here may NumPy and the others be imported.
     import gpugrad as gg
     from benchmarks import report
-    from benchmarks.cases import CASES
+    from benchmarks.cases import CASES, PARTS
     from gpugrad.check import files
 
     try:
@@ -46,6 +64,11 @@ def _run(options: argparse.Namespace) -> int:
     except gg.DeviceError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    cases = {**CASES, **PARTS}
+    for name in options.cases:
+        if name not in cases:
+            print(f"benchmarks: unknown case {name!r}, expected one of {', '.join(cases)}", file=sys.stderr)
+            return 2
     about = {
         "date": files.today(),
         "device": options.device,
@@ -58,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     rows = []
     for name in options.cases or NAMES:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += CASES[name](options.device, options.rounds)
+        rows += cases[name](options.device, options.rounds)
         if options.json:  # after every case, so that a run that is cut short leaves what it measured
             files.write(options.json, {**about, "rows": [row.as_dict() for row in rows]})
     print(report.table(rows))

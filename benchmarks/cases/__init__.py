@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from benchmarks.cases import (
@@ -15,9 +16,11 @@ from benchmarks.cases import (
     gemm,
     import_time,
     kernels,
+    layers,
     memory,
     mlp,
     op,
+    optimizers,
 )
 from gpugrad.bench.method import Row
 
@@ -32,7 +35,14 @@ CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "gemm": gemm.run,
     "mlp": mlp.run,
     "memory": memory.run,
+    "layers": layers.run,
+    "optimizers": optimizers.run,
     "deep": deep.run,
     "compile": compile_time.run,
     "import": import_time.run,
 }
+
+PARTS: dict[str, Callable[[str, int], list[Row]]] = {
+    f"layers.{name}": functools.partial(layers.run, names=(name,)) for name in layers.WORKS
+}
+"""What a case consists of, where that can be run alone."""

@@ -3,10 +3,16 @@
 On the CPU it is the resident set: /proc/self/clear_refs resets its high-water mark, VmHWM, once the libraries are loaded, warm
 and have their data; where there is no /proc, getrusage's ru_maxrss, which cannot be reset, minus what it was then. On a GPU
 it is what the allocator has handed out: counted by a hook of CuPy's memory pool, and by PyTorch itself.
+
+Other cases measure their memory here too, through :func:`measured`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
+import importlib
 import os
 import subprocess
 import sys
@@ -27,7 +33,17 @@ _MIB = 1 << 20
 
 
 def run(device: str, rounds: int) -> list[Row]:
-    """gpugrad against PyTorch, a third of the rounds: starting processes takes long, and memory varies little."""
+    """gpugrad against PyTorch."""
+    return [measured("memory", WORK, device, rounds, LIMIT, "memory")]
+
+
+def measured(case: str, work: str, device: str, rounds: int, limit: float, module: str, *arguments: str) -> Row:
+    """The peak of gpugrad and of PyTorch; a third of the rounds: starting processes takes long, and memory varies little.
+
+    ``benchmarks.cases.<module>.for_memory(library, device, *arguments)`` gives two functions, which are called in the process of
+    a column: one that makes the library load what it loads at first use, and one whose memory is measured. What exists before
+    that one is called is not counted. `limit` is how many times as much as PyTorch's it may be, on the CPU.
+    """
     columns = {"gpugrad": "gpugrad"}
     if peers.torch(device) is not None:
         columns[torch_column(device)] = "torch"
@@ -36,40 +52,54 @@ def run(device: str, rounds: int) -> list[Row]:
     for _ in range(max(3, rounds // 3)):
         for name, library in columns.items():
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.cases.memory", library, device],
+                [sys.executable, "-m", "benchmarks.cases.memory", module, library, device, *arguments],
                 capture_output=True,
                 text=True,
                 cwd=ROOT,
                 check=False,
             )
             if done.returncode:
-                return [Row("memory", WORK, void=f"{name}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")]
+                return Row(case, work, void=f"{name}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
             size, how = done.stdout.strip().split(" ", 1)
             found[name].append(float(size))
-    limit = LIMIT if device == "cpu" else None
-    comparisons = [ratio(found, "gpugrad", name, limit) for name in list(columns)[1:]]
-    return [Row("memory", WORK, "MiB", spreads(found, 1 / _MIB), comparisons, note=f"measured as {how}")]
+    comparisons = [ratio(found, "gpugrad", name, limit if device == "cpu" else None) for name in list(columns)[1:]]
+    return Row(case, work, "MiB", spreads(found, 1 / _MIB), comparisons, note=f"measured as {how}")
 
 
-def main(library: str, device: str) -> None:
-    """Print the peak in bytes and how it was measured."""
+def for_memory(library: str, device: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Steps of a small MLP, and the MLP from building it to its fifth step."""
     build: Callable[..., mlp.Step] = mlp.with_gpugrad
     if library == "torch":
         torch = peers.torch(device)
         build = lambda *arguments: mlp.with_torch(torch, *arguments)
     weights, batches = mlp.problem()
-    small = build(*mlp.problem(_SMALL, 4), device)  # what a library loads at first use is not the step's
+    small = build(*mlp.problem(_SMALL, 4), device)
+
+    def steps() -> None:
+        step = build(weights, batches, device)
+        for _ in range(5):
+            step()()
+
+    return lambda: small()(), steps
+
+
+def main(module: str, library: str, device: str, *arguments: str) -> None:
+    """Print the peak in bytes and how it was measured."""
+    warm, work = importlib.import_module(f"benchmarks.cases.{module}").for_memory(library, device, *arguments)
     for _ in range(2):
-        small()()
+        warm()
     peak, how = _resident() if device == "cpu" else _allocated(library)
-    step = build(weights, batches, device)
-    for _ in range(5):
-        step()()
+    work()
     print(peak(), how)
 
 
 def _resident() -> tuple[Callable[[], int], str]:
     """Start measuring the resident set: a function that gives the peak since now, and what it measures."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # where the C library is not glibc
+        ctypes.CDLL(None).malloc_trim(
+            0
+        )  # what was freed goes back to the system, or it would be used again without being counted
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

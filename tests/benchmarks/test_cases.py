@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
     rows = case.rows(3)
     assert [row.void for row in rows] == [""] * len(rows)
     assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
+
+
+@pytest.mark.usefixtures("without_peers")
+@pytest.mark.parametrize("name", ["conv2d", "lstm", "gpt"])
+def test_layers_have_a_time_and_a_peak_of_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = module("cases.layers")
+    work = layers.WORKS[name]
+    monkeypatch.setitem(layers.WORKS, name, dataclasses.replace(work, shape=(2, *work.shape[1:])))
+    monkeypatch.setattr(layers, "interleaved", measured_once)
+    monkeypatch.setattr(layers.memory, "measured", lambda case, work, *arguments: method.Row(case, work))
+    time, memory = module("cases").PARTS[f"layers.{name}"]("cpu", 3)
+    assert (time.void, time.figures["gpugrad"].median) == ("", 1e3)
+    assert memory.work.endswith("peak memory")
+
+
+def test_the_memory_of_a_layer_is_measured_in_its_own_process(capsys: pytest.CaptureFixture[str]) -> None:
+    module("cases.memory").main("layers", "gpugrad", "cpu", "conv2d")
+    peak, how = capsys.readouterr().out.split(" ", 1)
+    assert int(peak) > (64 * 64 * 28 * 28 * 4 if "VmHWM" in how else -1)  # at least the result
 
 
 def test_a_row_is_void_if_a_column_computes_something_else() -> None:

@@ -154,6 +154,16 @@ CASES = [
         complex=True,
     ),
     Case(
+        "convolution_with_bias",
+        [
+            call(real(2, 2, 4, 3), real(3, 2, 2, 3), real(3), **UNEVEN),
+            call(real(2, 4, 4), real(2, 2, 3), real(2), **GROUPED),
+            call(real(0, 4, 4), real(2, 2, 3), real(2), **GROUPED),
+        ],
+        lambda x, weight, bias, **options: _convolution(x, weight, **options) + bias.reshape(-1, *[1] * (weight.ndim - 2)),
+        complex=True,
+    ),
+    Case(
         "convolution_input_gradient",
         [
             call(real(2, 3, 3, 3), real(3, 2, 2, 3), shape=(4, 3), **UNEVEN),

@@ -1,21 +1,24 @@
 """Convolution over one, two or three spatial axes, as products with the windows that :mod:`~gpugrad.nn.functional.fold` lays out.
 
 Three linear ops, and each is a rule of the other two: the convolution, its gradient of the input (a transposed convolution), and
-its gradient of the weight. So every order of derivative is made of the same three, and a library's kernels for them serve all.
+its gradient of the weight. So every order of derivative is made of the same three, and a library's kernels for them serve all:
+cuDNN's for CuPy's arrays, and those of :mod:`gpugrad.compile.convolution` for NumPy's.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
 from gpugrad.arrays.windows import Sizes, Window, as_sizes, as_window, fitting
-from gpugrad.errors import DTypeError, ShapeError
-from gpugrad.families import A, composite, fused
+from gpugrad.errors import OptionError, ShapeError
+from gpugrad.families import TABLES, A, composite, fused
 from gpugrad.nn.functional.fold import _col2im, _im2col, over_batch
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
@@ -61,15 +64,23 @@ def _maps(g: Any, groups: int) -> Any:
     return reshape(g, (n, *_split(groups), channels // groups, math.prod(counts)))
 
 
-@fused(
-    compiles=False,
-    x=lambda g, weight, x_shape, stride, padding, dilation, groups: _convolution_input_gradient(
+def _of_x(g: Any, weight: Any, x_shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    return _convolution_input_gradient(
         g, weight, shape=tuple(x_shape[2:]), stride=stride, padding=padding, dilation=dilation, groups=groups
-    ),
-    weight=lambda g, x, weight_shape, stride, padding, dilation, groups: _convolution_weight_gradient(
+    )
+
+
+def _of_weight(g: Any, x: Any, weight_shape: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    return _convolution_weight_gradient(
         g, x, shape=tuple(weight_shape[2:]), stride=stride, padding=padding, dilation=dilation, groups=groups
-    ),
-)
+    )
+
+
+def _of_bias(g: Any) -> Any:
+    return narrow(sum(wide(g), axis=(0, *range(2, len(g.shape)))), g)
+
+
+@fused(compiles=False, x=_of_x, weight=_of_weight)
 def _convolution(x: Any, weight: Any, /, *, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """x (N, C, *spatial), weight (O, C / groups, *kernel) -> (N, O, *windows)."""
     window = Window(tuple(weight.shape[2:]), stride, padding, dilation)
@@ -79,6 +90,15 @@ def _convolution(x: Any, weight: Any, /, *, stride: Sizes, padding: Sizes, dilat
         return concat([_convolution(x[part, ...], weight, **options) for part in parts])
     maps = matmul(_matrix(weight, groups), _columns(x, window, groups))
     return reshape(maps, (x.shape[0], weight.shape[0], *window.counts(tuple(x.shape[2:]))))
+
+
+@fused(compiles=False, x=_of_x, weight=_of_weight, bias=_of_bias)
+def _convolution_with_bias(
+    x: Any, weight: Any, bias: Any, /, *, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Any:
+    """The same and bias (O,) added, which a kernel does while it writes the result."""
+    out = _convolution(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return add(out, reshape(bias, (-1, *(1,) * (len(weight.shape) - 2))))
 
 
 @fused(
@@ -139,6 +159,21 @@ def _convolution_weight_gradient(
     return reshape(total, (g.shape[1], x.shape[1] // groups, *shape))
 
 
+def _on_numpy(name: str) -> Callable[..., Any]:
+    """The kernel of an op for NumPy's arrays."""
+
+    @functools.cache
+    def kernel() -> Any:
+        # Imported when it first runs: what it takes to compile kernels is not needed to import gpugrad.nn.
+        return importlib.import_module("gpugrad.compile.convolution").KERNELS[name](TABLES[name].definition)
+
+    return lambda *operands, **options: kernel()(*operands, **options)
+
+
+for _op in ("convolution", "convolution_with_bias", "convolution_input_gradient", "convolution_weight_gradient"):
+    TABLES[_op][numpy.ndarray] = _on_numpy(_op)
+
+
 def _convolve(
     name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Any:
@@ -153,7 +188,7 @@ def _convolve(
     extra = (0,) * ndim
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
-            raise DTypeError(f"{name}: padding is {padding!r}, expected 'same', 'valid' or ints")
+            raise OptionError(f"{name}: padding is {padding!r}, expected 'same', 'valid' or ints")
         if padding == "same":
             if math.prod(window.stride) != 1:
                 raise ShapeError(
@@ -162,12 +197,14 @@ def _convolve(
             window = window._replace(padding=tuple((span - 1) // 2 for span in window.spans))
             extra = tuple((span - 1) % 2 for span in window.spans)  # an odd number of zeros: one more after than before
 
+    shape = tuple(x.shape)
+    fitting(name, (*shape[:-ndim], *(n + e for n, e in zip(shape[-ndim:], extra, strict=True))), window)
+
     def convolve(x: Any) -> Any:
         x = extended(x, extra)
-        fitting(name, tuple(x.shape), window)
         _, stride, padding, dilation = window
-        out = _convolution(x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        return out if bias is None else add(out, reshape(bias, (-1, *(1,) * ndim)))
+        options: Any = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        return _convolution(x, weight, **options) if bias is None else _convolution_with_bias(x, weight, bias, **options)
 
     return over_batch(convolve, x, ndim + 2)
 
@@ -184,9 +221,8 @@ def _check_shapes(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | N
     if weight[0] % groups:
         raise ShapeError(f"{name}: weight {weight} has {weight[0]} output channels, expected a multiple of groups={groups}")
     if channels != weight[1] * groups:
-        raise ShapeError(
-            f"{name}: input {x} has {channels} channels, weight {weight} with groups={groups} expects {weight[1] * groups}"
-        )
+        grouped = f" and groups={groups}" if groups > 1 else ""
+        raise ShapeError(f"{name}: input {x}, expected {weight[1] * groups} channels for weight {weight}{grouped}")
     if bias is not None and bias != weight[:1]:
         raise ShapeError(f"{name}: got bias {bias} and weight {weight}, expected bias ({weight[0]},), one per output")
 
@@ -217,7 +253,8 @@ def conv2d(input: A, weight: Any, bias: Any = None, stride: Any = 1, padding: An
     `stride`, `padding` and `dilation` are ints or pairs of ints; padding "valid" is none, and "same" gives the result the sizes
     of the input, for a stride of 1. With `groups`, each group of O / groups results sees C / groups channels of its own.
     Dtypes: floating and complex; different ones promote.
-    Raises ShapeError for shapes that do not fit, DTypeError for what is no array or int, DeviceError if the devices differ.
+    Raises ShapeError for shapes that do not fit, OptionError for other padding by name, DTypeError for what is no array or int,
+    DeviceError if the devices differ.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
     """
     out: A = _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import gpugrad as gg
 from gpugrad.arrays.windows import Window
-from gpugrad.errors import DeviceError, DTypeError, ShapeError
+from gpugrad.errors import DeviceError, DTypeError, OptionError, ShapeError
 from gpugrad.families import REGISTRY
 from gpugrad.nn import functional as F
 from gpugrad.nn.functional import conv
@@ -120,9 +120,9 @@ def test_a_wider_weight_promotes():
     [
         (
             [(8, 3, 32, 32), (16, 4, 3, 3)], {},
-            "conv2d: input (8, 3, 32, 32) has 3 channels, weight (16, 4, 3, 3) with groups=1 expects 4",
+            "conv2d: input (8, 3, 32, 32), expected 4 channels for weight (16, 4, 3, 3)",
         ),
-        ([(4, 6, 6), (4, 2, 3, 3)], {"groups": 4}, "conv2d: input (4, 6, 6) has 4 channels, weight (4, 2, 3, 3) with groups=4 expects 8"),
+        ([(4, 6, 6), (4, 2, 3, 3)], {"groups": 4}, "conv2d: input (4, 6, 6), expected 8 channels for weight (4, 2, 3, 3) and groups=4"),
         (
             [(1, 4, 6, 6), (6, 1, 3, 3)], {"groups": 4},
             "conv2d: weight (6, 1, 3, 3) has 6 output channels, expected a multiple of groups=4",
@@ -162,7 +162,7 @@ def test_what_is_no_array_or_option():
         F.conv1d([[1.0]], np.ones((1, 1, 1)))
     with pytest.raises(DTypeError, match="conv1d: the weight is list"):
         F.conv1d(np.ones((1, 3)), [[[1.0]]])
-    with pytest.raises(DTypeError, match="conv1d: padding is 'full', expected 'same', 'valid' or ints"):
+    with pytest.raises(OptionError, match="conv1d: padding is 'full', expected 'same', 'valid' or ints"):
         F.conv1d(np.ones((1, 3)), np.ones((1, 1, 1)), padding="full")
     with pytest.raises(DTypeError, match=r"conv1d: stride is 1.5, expected an int"):
         F.conv1d(np.ones((1, 3)), np.ones((1, 1, 1)), stride=1.5)
