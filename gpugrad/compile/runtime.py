@@ -31,7 +31,8 @@ def launcher() -> Launcher | None:
     """The built-in function ``launch(plan, *arrays, *scalars)``; None, after a line of information, where nothing compiles.
 
     It runs the kernel of a :func:`plan` on as many arrays and numbers as the plan says, and returns None. Arrays are objects with
-    the buffer protocol, with any strides, of which the kernel gets the address of the first element. The GIL is released while a
+    the buffer protocol, with any strides, of which the kernel gets the address of the first element; one that is only read may be a
+    tuple, :class:`~gpugrad.compile.pieces.Pieces`, if the kernel reads one element of it in each item. The GIL is released while a
     kernel of more than 20 microseconds runs; one of more than 60 is shared among :func:`get_num_threads` threads.
 
     Raises TypeError for a wrong number or type of arguments, BufferError for an array that must be writable and is not,

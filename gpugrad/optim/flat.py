@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -17,18 +17,18 @@ import numpy
 
 from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.kernels import is_cupy
+from gpugrad.compile.pieces import Pieces
+from gpugrad.nn.functional.precision import wide, wide_dtype
 from gpugrad.ops.aliasing import refresh
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import copy
 from gpugrad.tape import Leaf, Tensor
 
-# On the CPU the gradients of small parameters are joined for one update, which costs a copy; larger ones are updated where they
-# are, for a call each. On a GPU a launch costs more than to copy all gradients.
-_JOINED = 1 << 14
+Stretch = tuple[slice, tuple[int, ...]]
+"""A part of the buffer and the parameters that it holds."""
 
-Piece = tuple[slice, tuple[int, ...]]
-"""A stretch of the buffer and the parameters that it holds."""
+Chosen = tuple[int, ...]
 
 
 class FlatBuffer:
@@ -36,22 +36,44 @@ class FlatBuffer:
 
     Arrays of other libraries than NumPy and CuPy need not have views: there every parameter is a buffer of its own. The parameters
     stay where they are until :meth:`take_over`, so that running out of memory while buffers are made changes nothing.
+
+    ``numbers[i]`` is what is kept on the host for parameter i: None before its first step.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str]) -> None:
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
         self.shapes = [tuple(p.array.shape) for p in parameters]
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
-        self.steps = [0] * len(self.shapes)
-        self._pieces: dict[tuple[int, ...], list[Piece]] = {}
+        self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)
+        self._stretches: dict[Chosen, list[Stretch]] = {}
         # Whether a kernel updates it without taking memory: a guess, until one has run. For complex dtypes there are none.
         self.in_place = parameters[0].dtype.kind != "c" and _has_views(parameters[0].array)
         self._lay_out(concat([reshape(p.array, (-1,)) for p in parameters]))
-        self.state = {name: raw_full(self.data, (self.starts[-1],), 0, self.data.dtype) for name in state_names}
+        self.state: dict[str, Any] = {}
+        self.master = False
 
     def _lay_out(self, data: Any) -> None:
         self.data = data
         self.views = [reshape(self.of(data, i), shape) for i, shape in enumerate(self.shapes)]
+
+    def allocate(self, arrays: Mapping[str, float], master: bool) -> None:
+        """Make the state: arrays of these names, and what they start with.
+
+        With `master`, parameters of 16 bits have a copy in float32, the first array, "master", and the others are in float32 too.
+        """
+        dtype = self.data.dtype
+        self.master = self._has_master(master)
+        state = {"master": wide(self.data)} if self.master else {}
+        for name, value in arrays.items():
+            state[name] = raw_full(self.data, (self.starts[-1],), value, wide_dtype(dtype) if self.master else dtype)
+        self.state = state
+
+    def fits(self, arrays: Mapping[str, float], master: bool) -> bool:
+        """Whether it has this state."""
+        return tuple(self.state) == (("master", *arrays) if self._has_master(master) else tuple(arrays))
+
+    def _has_master(self, master: bool) -> bool:
+        return master and wide_dtype(self.data.dtype) is not self.data.dtype
 
     def take_over(self) -> None:
         """Make the parameters views of the buffer, which nobody else holds."""
@@ -86,21 +108,46 @@ class FlatBuffer:
         """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
         return all(p.array is view for p, view in zip(self.parameters, self.views, strict=True))
 
-    def updates(self, chosen: Sequence[int]) -> Iterator[tuple[tuple[int, ...], list[Any]]]:
-        """Flat pieces that cover the chosen parameters, which all have gradients: which they are, and [values, gradients, *state]."""
-        key = tuple(chosen)
-        if key not in self._pieces:
-            limit = _JOINED if isinstance(self.data, numpy.ndarray) else self.starts[-1]
-            self._pieces[key] = list(_pieces(key, self.starts, limit))
-        for where, members in self._pieces[key]:
-            gradients = [_flat(self.parameters[i].grad) for i in members]
+    def joined(self, chosen: Chosen) -> Iterator[tuple[Chosen, list[Any]]]:
+        """Flat parts that cover the chosen parameters, which all have gradients: which they are, and [values, gradients, *state].
+
+        On the CPU it is one, which leaves the gradients where they are. On a GPU a launch costs more than to copy all gradients, and
+        each stretch of neighbours is a part.
+        """
+        if isinstance(self.data, numpy.ndarray):
+            yield chosen, [self.data, self._pieces(chosen), *self.state.values()]
+            return
+        if chosen not in self._stretches:
+            self._stretches[chosen] = list(_stretches(chosen, self.starts))
+        for where, members in self._stretches[chosen]:
+            gradients = [reshape(_gradient(self.parameters[i]), (-1,)) for i in members]
             gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
             yield members, [self.data[where], gradient, *(array[where] for array in self.state.values())]
 
-    def updated(self, members: Sequence[int]) -> None:
-        """Count a step of these parameters, whose values are others now."""
+    def _pieces(self, chosen: Chosen) -> Pieces:
+        parts: list[Any] = []
+        end = 0
+        for i in chosen:
+            if self.starts[i] > end:
+                parts.append(self.starts[i] - end)
+            gradient = _gradient(self.parameters[i])
+            flags = gradient.flags
+            parts.append(gradient if flags.c_contiguous and flags.aligned else copy(gradient))
+            end = self.starts[i + 1]
+        if self.starts[-1] > end:
+            parts.append(self.starts[-1] - end)
+        return Pieces.of(parts, self.starts[-1], self.data.dtype)
+
+    def apart(self, chosen: Chosen) -> Iterator[tuple[Chosen, list[Any]]]:
+        """The same, each parameter alone and in its shape."""
+        for i in chosen:
+            shaped = (reshape(self.of(array, i), self.shapes[i]) for array in self.state.values())
+            yield (i,), [reshape(self.of(self.data, i), self.shapes[i]), _gradient(self.parameters[i]), *shaped]
+
+    def updated(self, members: Chosen, numbers: dict[str, float]) -> None:
+        """Keep these numbers of parameters whose values are others now."""
         for i in members:
-            self.steps[i] += 1
+            self.numbers[i] = numbers
             node = self.parameters[i].node
             if isinstance(node, Leaf):
                 node.mark_changed()
@@ -112,23 +159,21 @@ def _has_views(array: Any) -> bool:
     return array_kind(array) is numpy.ndarray or is_cupy(type(array))
 
 
-def _flat(gradient: Tensor | None) -> Any:
-    assert gradient is not None
-    flat: Any = reshape(gradient.array, (-1,))
-    return flat
+def _gradient(parameter: Tensor) -> Any:
+    """The raw array of a gradient that is there; an array even where NumPy has made a scalar of it."""
+    assert parameter.grad is not None
+    array = parameter.grad.array
+    return numpy.asarray(array) if isinstance(array, numpy.generic) else array
 
 
-def _pieces(chosen: tuple[int, ...], starts: list[int], limit: int) -> Iterator[Piece]:
-    """Cover the chosen parameters with stretches: neighbours together as long as they have at most `limit` elements."""
+def _stretches(chosen: Chosen, starts: list[int]) -> Iterator[Stretch]:
+    """Cover the chosen parameters with stretches of neighbours."""
     together: list[int] = []
-    for i in chosen:
-        fits = together and together[-1] == i - 1 and starts[i + 1] - starts[together[0]] <= limit
-        if together and not fits:
+    for i in (*chosen, -1):
+        if together and together[-1] != i - 1:
             yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together)
             together = []
         together.append(i)
-    if together:
-        yield slice(starts[together[0]], starts[together[-1] + 1]), tuple(together)
 
 
 def buffer_key(parameter: Tensor) -> tuple[Any, ...]:

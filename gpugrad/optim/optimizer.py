@@ -1,65 +1,58 @@
-"""What all optimizers share: parameter groups, gradients, flat buffers, state_dict."""
+"""What all optimizers share: parameter groups, hooks, gradients, state_dict."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy
 
-from gpugrad.arrays.devices import device_of, on
-from gpugrad.arrays.dtypes import numpy_dtype
-from gpugrad.arrays.explain import explain
-from gpugrad.arrays.kernels import Kernel, Kernels
-from gpugrad.compile.accelerate import accelerated
+from gpugrad.arrays.devices import device_of
 from gpugrad.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
 from gpugrad.modes import enable_grad
-from gpugrad.ops.conversion import asarray
+from gpugrad.operators import RemovableHandle
 from gpugrad.ops.creation import zeros_like
-from gpugrad.ops.shape import reshape
-from gpugrad.ops.transfer import to_device
-from gpugrad.optim.flat import FlatBuffer, array_kind, buffer_key
+from gpugrad.optim.flat import array_kind
+from gpugrad.optim.options import LASTING, Switches, check_options
 from gpugrad.tape import Leaf, Tensor
+from gpugrad.trees import map_leaves
 
 Parameters = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
-
-
-def update_kernels(name: str, definition: Callable[..., tuple[Any, ...]]) -> Kernels:
-    """Kernels that return what `definition` does, the new parameters and states: the old arrays, where they were written over.
-
-    ``definition(p, g, *state, **numbers)`` returns ``(p, *state)``. On NumPy and CuPy one kernel, derived from it, does it all
-    in one pass over memory, in place; where there is none, the definition runs and the results are arrays of their own.
-    """
-
-    def derived(otherwise: Kernel) -> Kernel:
-        into = {0: 0} | {k: k + 1 for k in range(1, 9)}  # the gradient, argument 1, is only read
-        return accelerated(definition, name, otherwise, smallest=0, into=into)
-
-    return Kernels(name, definition, False, derived)
+State = dict[str, Any]
 
 
 class Optimizer:
-    """Base class: a subclass names its state arrays and its update kernel, and computes the kernel's numbers for a step.
+    """Base class: groups of parameters and their options.
 
     `params` are leaf Tensors that require gradients, pairs of a name and such a Tensor as ``model.named_parameters()`` gives
-    them (errors then name them), or dicts with either as "params" and options of their own. From the first step on their arrays
-    are views of flat buffers, one per group, device and dtype.
-    Raises OptionError for no parameters or for options out of range, GraphError for a Tensor that is no such leaf or is given
-    twice.
+    them (errors then name them), or dicts with either as "params" and options of their own. An option may be changed at any time, in
+    ``param_groups[i]``; a group may also hold what schedules keep there ("initial_lr", "max_lr", ...).
+
+    A parameter may have several optimizers. Each then keeps a state of its own and goes on from the values that the others left, as in
+    PyTorch; but whichever comes first after another one moves all parameters of its group, so let it be few optimizers.
+
+    Raises OptionError for no parameters, for options out of range and for an lr of 0 or less (a group of its own, or a schedule,
+    may have an lr of 0); GraphError for a Tensor that is no such leaf or is given twice.
     """
 
-    kernels: Kernels
     stepped = False
     """Whether a step was taken, or left out on purpose: schedules go on after it."""
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
+        name = type(self).__name__
         self.defaults = defaults
+        self.check(self.defaults)
+        if not self.defaults["lr"] > 0:
+            raise OptionError(
+                f"{name}: lr is {self.defaults['lr']}, expected more than 0; for a rate that begins at 0 use a schedule"
+            )
         self.param_groups: list[dict[str, Any]] = []
-        self._buffers: list[list[FlatBuffer]] = []
+        self._pre_hooks: dict[int, Callable[..., Any]] = {}
+        self._post_hooks: dict[int, Callable[..., Any]] = {}
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
-            raise OptionError(f"{type(self).__name__}: got no parameters; does the model have any?")
+            raise OptionError(f"{name}: got no parameters; does the model have any?")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
@@ -73,13 +66,11 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             which = f"parameter {i}" if names is None else f"parameter {i} ({names[i]!r})"
-            if not isinstance(p, Tensor) or type(p.node) is not Leaf:
-                got = f"a Tensor of shape {tuple(p.array.shape)}" if isinstance(p, Tensor) else type(p).__name__
-                raise GraphError(f"{type(self).__name__}: {which} is {got}, expected a leaf Tensor that requires a gradient")
+            self.check_parameter(p, which)
             if id(p) in known:
                 raise GraphError(f"{type(self).__name__}: {which}, of shape {tuple(p.array.shape)}, was given twice")
             known.add(id(p))
-        unknown = set(group) - set(self.defaults) - {"params"}
+        unknown = set(group) - set(self.defaults) - {"params"} - LASTING - set(Switches.__annotations__)
         if unknown:
             raise OptionError(
                 f"{type(self).__name__}: unknown options {sorted(unknown)}, expected some of {sorted(self.defaults)}"
@@ -89,24 +80,24 @@ class Optimizer:
             options["param_names"] = names
         self.check(options)
         self.param_groups.append(options)
-        self._buffers.append([])
+
+    def check_parameter(self, p: Any, which: str) -> None:
+        """Raise GraphError for what cannot be optimized."""
+        if not isinstance(p, Tensor) or type(p.node) is not Leaf:
+            got = f"a Tensor of shape {tuple(p.array.shape)}" if isinstance(p, Tensor) else type(p).__name__
+            raise GraphError(f"{type(self).__name__}: {which} is {got}, expected a leaf Tensor that requires a gradient")
 
     def check(self, options: Mapping[str, Any]) -> None:
         """Raise OptionError for options out of range."""
-
-    def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of the arrays that are kept for every parameter of a group."""
-        raise NotImplementedError
-
-    def numbers(self, options: Mapping[str, Any], step: int) -> dict[str, Any]:
-        """The numbers that the update kernel takes in step number `step`, counted from 1."""
-        raise NotImplementedError
+        check_options(type(self).__name__, options)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: None, or zeros if `set_to_none` is False."""
         for group in self.param_groups:
             for p in group["params"]:
                 p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
+
+    # Steps -----------------------------------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; the others are left alone, as in PyTorch.
@@ -116,82 +107,54 @@ class Optimizer:
         Raises ShapeError, DTypeError, DeviceError if a gradient does not fit its parameter, OutOfMemoryError if there is no room for
         the state, a gradient or, where no kernel updates in place, the results; then nothing has changed.
         """
-        loss = None
+        arguments: Any = ((), {}) if closure is None else ((closure,), {})
+        for hook in list(self._pre_hooks.values()):
+            arguments = hook(self, *arguments) or arguments
         self.stepped = True
+        loss = self._step(*arguments[0], **arguments[1])
+        for hook in list(self._post_hooks.values()):
+            hook(self, *arguments)
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self._check_gradients()
+        self._update()
+        return loss
+
+    def _update(self) -> None:
+        """Update every parameter that has a gradient, all of which fit their parameters."""
+        raise NotImplementedError
+
+    def _check_gradients(self) -> None:
         for group in self.param_groups:
             for p, name in zip(group["params"], group.get("param_names") or itertools.repeat(""), strict=False):
                 _check_gradient(p, name)
-        groups = enumerate(self.param_groups)
-        buffers = [(group, buffer) for index, group in groups for buffer in self._current_buffers(index)]
-        # All that takes memory before anything is written: whoever runs out of it finds everything as it was.
-        updates = [(buffer, *update) for group, buffer in buffers for update in self._updates(buffer, group)]
-        # So those go first that are not updated in place.
-        updates.sort(key=lambda update: update[0].in_place)
-        waiting = []
-        for buffer, members, (p, gradient, *state), numbers in updates:
-            try:
-                new = self.kernels[type(buffer.data)](p, gradient, *state, **numbers)
-            except MemoryError as error:
-                raise explain(self.kernels.name, error, (), {}) from None
-            pairs = [(old, result) for old, result in zip((p, *state), new, strict=True) if result is not old]
-            buffer.in_place = not pairs
-            if pairs:
-                waiting.append((buffer, members, pairs))
-            else:
-                buffer.updated(members)
-        for buffer, members, pairs in waiting:
-            for old, result in pairs:
-                with on(device_of(old)):  # CuPy writes on its current device
-                    old[...] = result
-            buffer.updated(members)
-        return loss
 
-    def _updates(
-        self, buffer: FlatBuffer, group: Mapping[str, Any]
-    ) -> Iterator[tuple[tuple[int, ...], list[Any], dict[str, Any]]]:
-        """What a step updates: which parameters of a buffer, the arrays and the numbers for the kernel."""
-        by_step: dict[int, list[int]] = {}
-        for i, p in enumerate(buffer.parameters):
-            if p.grad is not None:
-                by_step.setdefault(buffer.steps[i], []).append(i)
-        buffer.release()
-        for step, chosen in by_step.items():
-            numbers = self.numbers(group, step + 1)
-            for members, arrays in buffer.updates(chosen):
-                yield members, arrays, numbers
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return the (args, kwargs) that step is to get instead."""
+        return _registered(self._pre_hooks, hook)
 
-    def _current_buffers(self, index: int) -> list[FlatBuffer]:
-        """The buffers of a group; made again, with their state, if a parameter has moved or been given a new array."""
-        params: list[Tensor] = self.param_groups[index]["params"]
-        names = self.state_names(self.param_groups[index])
-        buffers = self._buffers[index]
-        if not buffers or not all(buffer.intact() and tuple(buffer.state) == names for buffer in buffers):
-            buffers = _made(params, names, self._states(index))
-            self._take(index, buffers)
-        return buffers
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return _registered(self._post_hooks, hook)
 
-    def _take(self, index: int, buffers: list[FlatBuffer]) -> None:
-        """Let the parameters of a group stand in these buffers. Takes no memory."""
-        for buffer in buffers:
-            buffer.take_over()
-        self._buffers[index] = buffers
+    # States ----------------------------------------------------------------------------------------------------------
 
-    def _states(self, index: int) -> list[dict[str, Any]]:
-        """Per parameter of a group: "step" and the state arrays, in the parameter's shape; empty before the first step."""
-        found = {}
-        for buffer in self._buffers[index]:
-            for i, p in enumerate(buffer.parameters):
-                if buffer.steps[i]:
-                    arrays = {n: Tensor(reshape(buffer.of(a, i), tuple(p.array.shape))) for n, a in buffer.state.items()}
-                    found[id(p)] = {"step": buffer.steps[i], **arrays}
-        return [found.get(id(p), {}) for p in self.param_groups[index]["params"]]
+    def _states(self, index: int) -> list[State]:
+        """Per parameter of a group: its numbers, and arrays as Tensors in the parameter's shape; empty before its first step."""
+        raise NotImplementedError
+
+    def _loading(self, index: int, options: Mapping[str, Any], states: list[State]) -> Callable[[], None]:
+        """Check the states of a group and make room for them; what is returned takes them over, which cannot fail."""
+        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
         """The state in PyTorch's form: "state" by number of the parameter, and "param_groups" with numbers for parameters."""
-        state: dict[int, dict[str, Any]] = {}
+        state: dict[int, State] = {}
         groups = []
         number = 0
         for index, group in enumerate(self.param_groups):
@@ -200,12 +163,13 @@ class Optimizer:
             groups.append({**{k: v for k, v in group.items() if k != "params"}, "params": numbers})
             for n, s in zip(numbers, self._states(index), strict=True):
                 if s:
-                    state[n] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in s.items()}
+                    state[n] = map_leaves(lambda x: x.clone() if isinstance(x, Tensor) else x, s)
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a :meth:`state_dict`.
+        """Continue from a :meth:`state_dict`, of this or of PyTorch's optimizer of that name, with Tensors or arrays.
 
+        Whatever else a group of it holds, such as the "initial_lr" of a schedule, is taken over as well.
         Raises ShapeError, DTypeError or OptionError if it is of other parameters or another optimizer, OutOfMemoryError if there is
         no room for it; then nothing has changed.
         """
@@ -215,59 +179,26 @@ class Optimizer:
         sizes, own = [len(g["params"]) for g in groups], [len(g["params"]) for g in self.param_groups]
         if sizes != own:
             raise ShapeError(f"load_state_dict: the state has groups of {sizes} parameters, and this optimizer has {own}")
-        made = []
-        for mine, theirs in zip(self.param_groups, groups, strict=True):
-            missing = sorted(set(self.defaults) - set(theirs))
+        loading = []
+        for index, (mine, theirs) in enumerate(zip(self.param_groups, groups, strict=True)):
+            # Files of before an option was introduced have no say about it: such options are all off if they are False.
+            missing = sorted(k for k, default in self.defaults.items() if k not in theirs and default is not False)
             if missing:
                 raise OptionError(f"load_state_dict: a group of the state lacks the options {missing}")
-            self.check(theirs)
-            names = self.state_names(theirs)
-            states = [(p, state_dict["state"].get(n, {})) for p, n in zip(mine["params"], theirs["params"], strict=True)]
-            made.append(_made(mine["params"], names, [_checked_state(p, s, names) if s else {} for p, s in states]))
-        for index, (theirs, buffers) in enumerate(zip(groups, made, strict=True)):
-            self.param_groups[index].update({k: v for k, v in theirs.items() if k in self.defaults})
-            self._take(index, buffers)
+            options = {**mine, **theirs, "params": mine["params"]}
+            if "param_names" in mine:
+                options["param_names"] = mine["param_names"]
+            self.check(options)
+            loading.append((options, self._loading(index, options, [state_dict["state"].get(n, {}) for n in theirs["params"]])))
+        for group, (options, take) in zip(self.param_groups, loading, strict=True):
+            group.update(options)
+            take()
 
 
-def _checked_state(p: Tensor, state: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The loaded state of one parameter: its step, and arrays as Tensors of the parameter's dtype and device."""
-    if "step" not in state:
-        raise OptionError(f"load_state_dict: step is missing for a parameter of shape {tuple(p.array.shape)}")
-    checked: dict[str, Any] = {"step": int(state["step"])}
-    for name in names:
-        value = state.get(name)
-        if value is not None and not hasattr(value, "shape"):
-            raise DTypeError(f"load_state_dict: {name} is {type(value).__name__}, expected an array")
-        shape = None if value is None else tuple(value.shape)
-        if shape != tuple(p.array.shape):
-            raise ShapeError(f"load_state_dict: {name} has shape {shape} for a parameter of shape {tuple(p.array.shape)}")
-        checked[name] = to_device(asarray(value, dtype=numpy_dtype(p.array.dtype)), p.device).detach()
-    return checked
-
-
-def _made(params: list[Tensor], names: tuple[str, ...], states: list[dict[str, Any]]) -> list[FlatBuffer]:
-    """Buffers for these parameters, with a copy of their values and states; the parameters stay where they are."""
-    state = {id(p): s for p, s in zip(params, states, strict=True)}
-    alike: dict[Any, list[Tensor]] = {}
-    for p in params:
-        alike.setdefault(buffer_key(p), []).append(p)
-    buffers = [FlatBuffer(ps, names) for ps in alike.values()]
-    for buffer in buffers:
-        _fill(buffer, [state[id(p)] for p in buffer.parameters])
-    return buffers
-
-
-def _fill(buffer: FlatBuffer, states: list[dict[str, Any]]) -> None:
-    """Write the states of its parameters into a buffer."""
-    for i, state in enumerate(states):
-        buffer.steps[i] = state.get("step", 0)
-        p = buffer.parameters[i]
-        for name, flat in buffer.state.items():
-            if name in state:  # of before the parameter was moved, perhaps
-                moved = to_device(asarray(state[name], dtype=numpy_dtype(flat.dtype)), p.device)
-                buffer.write(flat, i, reshape(moved.array, (-1,)))
-            else:
-                buffer.write(flat, i, 0)
+def _registered(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle._key] = hook
+    return handle
 
 
 def _named(params: list[Any], optimizer: str) -> tuple[list[Any], list[str] | None]:

@@ -28,7 +28,7 @@ def test_they_pass(kind: str) -> None:
 def test_every_optimizer_is_checked() -> None:
     classes = {getattr(gg.optim, name) for name in gg.optim.__all__}
     expected = {c for c in classes if isinstance(c, type) and issubclass(c, Optimizer) and c is not Optimizer}
-    assert {type(make([gg.zeros(2, device="cpu").requires_grad_()])) for make in parts.OPTIMIZERS.values()} == expected
+    assert {type(make([gg.zeros((2, 2), device="cpu").requires_grad_()])) for make in parts.OPTIMIZERS.values()} == expected
 
 
 def test_an_update_of_another_size_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,10 +88,10 @@ def test_the_kernel_of_every_library_equals_the_definition(backend, options, ams
     v = rng.uniform(0.1, 1, size=33).astype(dtype)
     numbers = {
         "step_size": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0,
-        "decay": 1.0, "maximize": False, **options,
+        "decay": 1.0, "maximize": False, "master": False, **options,
     }  # fmt: skip
     state = [m, v, *([rng.uniform(0.1, 1, size=33).astype(dtype)] if amsgrad else [])]
-    expected = adam(p, g, *state, **numbers)
+    expected = Adam.kernels.definition(p, g, *state, **numbers)
     make = np.array if backend.name == "numpy-read-only" else backend.asarray  # only the gradient may be read-only
     arrays = [make(p), backend.asarray(g), *map(make, state)]
     found = Adam.kernels[type(arrays[0])](*arrays, **numbers)
@@ -113,6 +113,9 @@ def test_a_gradient_of_zero_changes_nothing():
     "options, message",
     [
         ({"lr": -0.1}, "Adam: lr is -0.1, expected 0 or more"),
+        ({"lr": 0}, "Adam: lr is 0, expected more than 0; for a rate that begins at 0 use a schedule"),
+        ({"lr": float("inf")}, "Adam: lr is inf, expected 0 or more, and finite"),
+        ({"lr": "fast"}, "Adam: lr is 'fast', expected 0 or more, and finite"),
         ({"eps": -1}, "Adam: eps is -1, expected 0 or more"),
         ({"weight_decay": -1}, "Adam: weight_decay is -1, expected 0 or more"),
         ({"lr": float("nan")}, "Adam: lr is nan, expected 0 or more"),
@@ -131,6 +134,7 @@ def test_bad_options(options, message):
 def test_the_defaults_are_pytorchs():
     assert Adam([gg.tensor([1.0], requires_grad=True)]).defaults == {
         "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False,
+        "decoupled_weight_decay": False, "master_weights": False,
     }  # fmt: skip
 
 
@@ -150,9 +154,9 @@ def test_the_state_of_amsgrad_is_pytorchs_and_is_kept():
 
 def test_amsgrad_keeps_nan():
     """As numpy.maximum does, on every library: a parameter that is broken shows."""
-    numbers = {"step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5, "weight_decay": 0.0}
+    numbers = {"step_size": 0.1, "beta1": 0.9, "beta2": 0.0, "eps": 1e-8, "correction2_sqrt": 0.5}
     state = [np.zeros(2), np.zeros(2), np.array([np.nan, 0.0])]
-    p, *_, largest = adam(np.ones(2), np.array([1.0, np.nan]), *state, decay=1.0, maximize=False, **numbers)
+    p, *_, largest = adam(np.ones(2), np.array([1.0, np.nan]), *state, **numbers)
     assert np.isnan(p).all() and np.isnan(largest).all()
 
 
