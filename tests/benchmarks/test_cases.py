@@ -61,7 +61,7 @@ def measured_once(columns: list[Any], *, rounds: int) -> dict[str, list[float]]:
 
 
 @pytest.mark.usefixtures("without_peers")
-@pytest.mark.parametrize("name", ["kernels", "fused_adam", "black_scholes"])
+@pytest.mark.parametrize("name", ["kernels", "fused_adam", "optimizers", "black_scholes"])
 def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without PyTorch and JAX: what is written by hand is right, and no row is void."""
     case = module(f"cases.{name}")
