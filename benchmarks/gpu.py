@@ -9,6 +9,7 @@ In order, each part in its own process with a time limit, its output kept in DIR
     tests       the whole test suite, with CuPy among the backends
     train-cuda  the main job on the GPU
     train-cpu   the same on the CPU, whose losses and accuracy must be the same
+    gpt         the example that trains a GPT, in mixed precision
     bench       benchmarks/run.py --device cuda: among others, how much of the memory's bandwidth compiled kernels reach
 
 Nothing needs to be installed but Python, NumPy, SciPy and CuPy: what is missing of array-api-compat, safetensors, pytest, hypothesis,
@@ -48,6 +49,7 @@ SHARES = {
     "tests": 0.6,
     "train-cuda": 0.2,
     "train-cpu": 0.15,
+    "gpt": 0.15,
     "bench": 0.5,
 }
 """The most that a part may take of the budget; what the parts before it left is the other limit."""
@@ -58,6 +60,7 @@ LEAST = 10.0
 RESULTS = machine.ROOT / "benchmarks" / "results"
 SEED = 0
 TRAIN = Path("examples/train_digits.py")
+GPT = Path("examples/char_gpt.py")
 
 
 def main(arguments: list[str]) -> int:
@@ -135,6 +138,7 @@ class _Session:
         self.step = self.reported("step", self.module("benchmarks.step"))
         self.tests()
         self.train()
+        self.gpt()
         self.bench = self.reported("bench", [*self.module("benchmarks.run"), "--device", "cuda", "--json"])
         self.write()
         print("\n" + self.summary())
@@ -200,6 +204,12 @@ class _Session:
             self.detail(line, None if same else "failed")
         elif {"train-cuda", "train-cpu"} <= self.chosen:
             self.detail("losses not compared")
+
+    def gpt(self) -> None:
+        command = [sys.executable, str(GPT), "--device", "cuda", "--autocast", "float16", "--steps", "600"]
+        lines = self.part("gpt", command).output.strip().splitlines()
+        if self.outcomes[-1].status == "passed":
+            self.detail(lines[-1])
 
     def reported(self, name: str, command: list[str]) -> dict[str, Any] | None:
         """Run a part that writes JSON to the file that is its last argument, and read that, whether the part passed or not."""

@@ -137,7 +137,7 @@ def test_all_parts_run_and_are_written_down(
 ) -> None:
     copy = tmp_path / "results" / "found.json"
     assert module("gpu").main(["--out", str(tmp_path / "out"), "--json", str(copy)]) == 0
-    assert list(started) == ["info", "check", "gradients", "step", "tests", "train-cuda", "train-cpu", "bench"]
+    assert list(started) == ["info", "check", "gradients", "step", "tests", "train-cuda", "train-cpu", "gpt", "bench"]
     assert started["check"][1:6] == ["-m", "gpugrad", "check", "--device", "cuda"]
     found = json.loads(copy.read_text())
     assert found == json.loads((tmp_path / "out" / "some-gpu-9000.json").read_text())
