@@ -49,6 +49,11 @@ class JointTrace:
             trace.graph.node("input", (), (inputs + len(self.seeds) + k, True), dtype=BOOL, shape=seed.shape)
             for k, seed in enumerate(self.seeds)
         ]
+        self.whole: list[Node | None] = []  # the gradients for all seeds
+
+    def differentiate(self) -> None:
+        """Find the gradients for all seeds, as a part of the trace: on what rules decide by numbers and sizes its guard depends, too."""
+        self.whole = self.gradients(["whole"] * len(self.seeded))
 
     def gradients(self, kinds: Sequence[str]) -> list[Node | None]:
         """The gradients of the arguments, None where there is none, for seeds of these kinds: see ``Pair.backward``."""
@@ -69,7 +74,7 @@ class Cut:
 
     def __init__(self, traced: Traced) -> None:
         self.joint: JointTrace = traced.trace.joint
-        found = [g for g in self.joint.gradients(["whole"] * len(self.joint.seeded)) if g is not None]
+        found = [g for g in self.joint.whole if g is not None]
         self.kept = kept(self.joint.results, found, self.joint.seeds)
         there = {node.number for node in (*traced.outputs, *traced.inputs)}
         self.extra = [node for node in self.kept if node.number not in there]

@@ -331,7 +331,8 @@ class _Recording(Compiled):
         inputs = sum(
             kind != _ARRAY or (isinstance(x, Symbol) and not x.is_number) for x, kind in zip(args, self.kinds, strict=True)
         )
-        trace.joint = JointTrace(out, [given[i].node for i in self.numbers], inputs, trace)
+        trace.joint = joint = JointTrace(out, [given[i].node for i in self.numbers], inputs, trace)
+        joint.differentiate()
         return map_leaves(raw, out)
 
     def _eager(self, *args: Any, **options: Any) -> Any:

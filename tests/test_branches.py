@@ -149,3 +149,13 @@ def test_a_rule_without_a_gradient_behind_a_mask():
     (g,) = gg.gradients(gg.sum(gg.where(x != 0, abs(x) * x, 0)), [x], create_graph=True)
     assert g.tolist() == [4.0, 0.0, 6.0]
     assert gg.gradients(gg.sum(g), [x])[0].tolist() == [-2.0, 0.0, 2.0]
+
+
+@pytest.mark.parametrize("condition", [True, False])
+def test_a_condition_that_is_a_python_bool(condition):
+    """As NumPy and CuPy take it: all of one branch is taken."""
+    x = gg.tensor(X, requires_grad=True)
+    for create_graph in (False, True):
+        (g,) = gg.gradients(gg.sum(gg.where(condition, gg.sqrt(x), 3 * x)), [x], create_graph=create_graph)
+        assert g.tolist() == ([numpy.inf, numpy.inf, 0.5, 0.25] if condition else [3.0] * 4)
+    assert gg.gradients(gg.sum(g), [x])[0].tolist()[2:] == ([-0.25, -0.03125] if condition else [0.0, 0.0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import logging
+import math
 import pickle
 import shutil
 import threading
@@ -226,6 +227,43 @@ def test_a_float_that_decides_is_asked_again():
 
     x = np.array([1.0, 2.0])
     assert [f(x, k).tolist() for k in (2.0, 0.5, 3.0, 1.0)] == [[2.0, 4.0], [0.0, 1.0], [2.0, 4.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, k: x**k,
+        lambda x, k: k**x,
+        lambda x, k: gg.where(k > 1, gg.sqrt(x), x * x),
+        lambda x, k: gg.linalg.vector_norm(x, ord=k, keepdims=True),
+    ],
+)
+def test_gradients_of_what_a_float_decides(function, order):
+    fused = gg.fuse(function)
+    arrays = draw(((5,),))
+    for k in (1.5, 2.0, 0.0, 1.0, 0.5):
+        found = derivatives(lambda x, k=k: fused(x, k), arrays, order)
+        for x, y in zip(found, derivatives(lambda x, k=k: function(x, k), arrays, order), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
+
+
+def test_a_float_that_decides_in_the_gradient_alone_is_asked_again():
+    """The gradient of 0**x is 0, which a program for other bases may not keep; and so on."""
+    for power, expected in ((lambda x, k: k**x, [0.0, math.log(2) * 4, 0.0]), (lambda x, k: x**k, [0.0, 4.0, 0.0])):
+        fused, found = gg.fuse(power), []
+        for k in (0.0, 2.0, 0.0):
+            x = gg.tensor([2.0], requires_grad=True)
+            fused(x, k).backward(gg.ones(1))
+            found += x.grad.tolist()
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_gradient_of_a_square_is_a_product():
+    """Whether the exponent is a float argument or written in the function."""
+    x = gg.tensor([1.0, 2.0], requires_grad=True)
+    backward = gg.fuse(lambda x, k: x**k).graph(x, 2.0).partition("_backward")[2]
+    assert "multiply" in backward and "pow" not in backward
 
 
 def test_a_new_size_traces_nothing():

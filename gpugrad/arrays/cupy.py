@@ -102,8 +102,11 @@ def _conj(x: Any, /) -> Any:
 
 @_spells("sign")
 def _sign(x: Any, /) -> Any:
-    # array_api_compat puts nan in its place by a boolean mask, which waits for the GPU.
-    return cupy.where(x == x, cupy.sign(x), x) if x.dtype.kind == "f" else array_api_compat.cupy.sign(x)
+    # CuPy's own, the standard's for nan and complex numbers since version 14: array_api_compat still mends it by boolean masks, which
+    # wait for the GPU.
+    if x.dtype.kind == "b":
+        raise TypeError("booleans have no sign, expected numbers")
+    return cupy.sign(x)
 
 
 @_spells("where")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy
 from array_api_compat import array_namespace
 
-from gpugrad.arrays.dtypes import default_dtype, native_dtype, numpy_dtype, real_dtype
+from gpugrad.arrays.dtypes import bool_, default_dtype, native_dtype, numpy_dtype, real_dtype
 from gpugrad.families import A, Number, binary, primitive, registered, unary, zero
 from gpugrad.ops.creation import full_like, raw_full
 from gpugrad.tape import raw
@@ -29,7 +29,9 @@ def _is_complex(x: Any) -> bool:
     return numpy_dtype(x.dtype).kind == "c"
 
 
-def _both(live: Any, taken: Any) -> Any:
+def _both(live: Any, taken: Any, g: Any) -> Any:
+    if type(taken) is bool:  # of a Python bool, or of a comparison of a trace's numbers
+        return live if taken else raw_full(g, (), False, bool_)
     return taken if live is None else logical_and(live, taken)
 
 
@@ -40,8 +42,8 @@ def _both(live: Any, taken: Any) -> Any:
     x=lambda g, condition: where(condition, g, 0),
     y=lambda g, condition: where(condition, 0, g),
     branches={
-        "x": lambda live, g, condition: _both(live, condition),
-        "y": lambda live, g, condition: _both(live, logical_not(condition)),
+        "x": lambda live, g, condition: _both(live, condition, g),
+        "y": lambda live, g, condition: _both(live, logical_not(condition), g),
     },
 )
 def _where(condition: Any, x: Any, y: Any, /) -> Any:
@@ -80,10 +82,11 @@ sqrt = unary("sqrt", "Square root", x=lambda g, out: g / (out + out))
 
 
 def _pow_base(g: Any, x: Any, y: Any) -> Any:
-    if isinstance(y, (int, float, complex)):
-        return g * 0.0 if y == 0 else g * (x + x) if y == 2 else g * (y * x ** (y - 1))
-    exponent = where(y == 0, 1, y)  # 0 * x**-1 would be nan at x = 0
-    return where(y == 0, 0, g * exponent * pow(x, exponent - 1))
+    constant = raw(y == 0)
+    if type(constant) is bool:  # y is a number, which in a trace has a dtype too
+        return g * 0.0 if constant else g * (x + x) if raw(y == 2) else g * (y * x ** (y - 1))
+    exponent = where(constant, 1, y)  # 0 * x**-1 would be nan at x = 0
+    return where(constant, 0, g * exponent * pow(x, exponent - 1))
 
 
 def _pow_exponent(g: Any, x: Any, y: Any, out: Any) -> Any:

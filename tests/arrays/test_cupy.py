@@ -13,7 +13,7 @@ from own_ops import own_op
 
 import gpugrad as gg
 from gpugrad.arrays.devices import device_of, import_cupy, several_gpus
-from gpugrad.errors import ConversionError, DeviceError
+from gpugrad.errors import ConversionError, DeviceError, DTypeError
 from gpugrad.optim import SGD, Adam
 from gpugrad.testing import assert_close
 
@@ -234,6 +234,34 @@ def test_infinity_stays_in_its_part_of_a_complex_sum():
     z = leaf(np.array([1j, 2.0]), dtype=np.complex128)
     gg.backward(z[cupy.asarray([0, 0])], weights)
     assert z.grad.tolist() == [complex(3, np.inf), 0j]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "uint8", "int64", "complex64", "complex128"])
+def test_sign(dtype):
+    values = {"f": [-2.5, -0.0, 0.0, 1e-7, np.inf, np.nan], "i": [-3, 0, 7], "u": [0, 7], "c": [3 + 4j, 0, -2, 1j, np.nan]}
+    x = np.array(values[np.dtype(dtype).kind], dtype)
+    found = gg.sign(cupy.asarray(x))
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found.get(), np.sign(x), rtol=1e-6)
+
+
+def test_sign_of_booleans_is_refused():
+    with pytest.raises(DTypeError, match=r"sign: got bool \(1,\): booleans have no sign, expected numbers"):
+        gg.sign(cupy.asarray([True]))
+
+
+@COUNTED
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_absolute_values_never_wait_for_the_gpu(dtype):
+    def step():
+        x = leaf(X, dtype=dtype)
+        (g,) = gg.gradients(gg.sum(gg.abs(x)), [x], create_graph=True)
+        gg.sum(gg.real(g * gg.conj(x))).backward()
+
+    step()
+    with cupy.standin.counting() as seen:
+        step()
+    assert (seen.reads, seen.waits) == ([], 0)
 
 
 def test_custom_rules_see_cupy_arrays():

@@ -72,7 +72,8 @@ def vector_norm(x: A, /, *, axis: Axes = None, keepdims: bool = False, ord: int 
     axes = tuple(normalize_axis(a, len(shape), "vector_norm") for a in given)
     if len(set(axes)) < len(axes):
         raise ShapeError(f"vector_norm: axis is {axis}, which names an axis twice")
-    if not isinstance(ord, numbers.Real) or ord != ord:
+    traced = getattr(ord, "is_number", False)  # a float argument of a fused function
+    if not (traced or isinstance(ord, numbers.Real)) or ord != ord:
         raise DTypeError(f"vector_norm: ord is {ord!r}, expected a real number, inf or -inf")
     if any(shape[a] == 0 for a in axes) and math.isinf(ord):
         if ord < 0:
