@@ -13,7 +13,7 @@ from gpugrad.arrays.windows import Sizes, Window
 def pool_put(g: Any, indices: Any, /, *, shape: Sizes, window: Window) -> Any:
     """g and indices (N, C, *windows) -> (N, C, *shape): what is at an index more than once is added up, 16-bit numbers in float32."""
     planes, elements = math.prod(g.shape[:2]), math.prod(shape)
-    places = indices.reshape(planes, -1) + numpy.arange(0, planes * elements, elements)[:, None]
+    places = indices.reshape(planes, math.prod(g.shape[2:])) + numpy.arange(0, planes * elements, elements)[:, None]
     if all(stride >= span for stride, span in zip(window.stride, window.spans, strict=True)):  # no element is in two windows
         out = numpy.zeros(planes * elements, g.dtype)
         out[places] = g.reshape(places.shape)

@@ -131,3 +131,10 @@ def test_dtypes_that_do_not_fit():
         F.avg_pool1d(np.ones((1, 4), np.int64), 2)
     with pytest.raises(DTypeError, match="max_pool1d: the input is list"):
         F.max_pool1d([[1.0]], 1)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 4), (2, 0, 4), (0, 0, 4)])
+def test_empty_batches_have_empty_gradients(shape):
+    x = gg.tensor(np.zeros(shape), requires_grad=True)
+    F.max_pool1d(x, 2).sum().backward()
+    assert x.grad.shape == shape
