@@ -18,7 +18,9 @@ import safetensors.numpy
 from gpugrad.arrays.devices import DeviceLike, parse, to_numpy
 from gpugrad.errors import DTypeError, FileFormatError
 from gpugrad.ops.transfer import to_device
+from gpugrad.structure import decode, encode, is_array
 from gpugrad.tape import Tensor, raw
+from gpugrad.trees import map_leaves
 
 # By the names of the format, which is little-endian, as every machine that gpugrad runs on.
 _DTYPES = {
@@ -28,31 +30,34 @@ _DTYPES = {
 
 _LONGEST_HEADER = 100_000_000  # as the format says
 
+_STRUCTURE = "gpugrad.structure"
+"""The key of the metadata that holds what ``structure.py`` writes."""
+
 PathLike = str | os.PathLike[str]
 
 
 def save(tensors: Mapping[str, Any], path: PathLike, *, metadata: Mapping[str, str] | None = None) -> None:
     """Write named Tensors or arrays, such as ``model.state_dict()``, to a safetensors file.
 
+    Of a dict that holds more, such as ``{"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}``, dicts, lists,
+    tuples, numbers and strings go into the file's metadata, and :func:`load` puts all together again.
     The file appears whole or not at all: it is written beside its place and then moved there.
-    Raises DTypeError for anything but a dict of arrays, FileNotFoundError if the folder does not exist.
+    Raises DTypeError for what is none of that, FileNotFoundError if the folder does not exist.
     """
     if not isinstance(tensors, Mapping):
         hint = "; pass model.state_dict()" if hasattr(tensors, "state_dict") else " in a dict"
         raise DTypeError(f"save: got {type(tensors).__name__}, expected named Tensors or arrays{hint}")
-    arrays = {}
-    for name, tensor in tensors.items():
-        array = raw(tensor)
-        if not hasattr(array, "dtype") or not hasattr(array, "shape"):
-            raise DTypeError(f"save: {name!r} is {type(tensor).__name__}, expected a Tensor or an array")
-        arrays[name] = to_numpy(array).copy(order="C")
+    named, notes = dict(tensors), dict(metadata or {})
+    if not all(isinstance(name, str) and is_array(value) for name, value in named.items()):
+        notes[_STRUCTURE], named = encode(named)
+    arrays = {name: to_numpy(raw(tensor)).copy(order="C") for name, tensor in named.items()}
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "save: there is no such folder", str(target.parent))
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(safetensors.numpy.save(arrays, dict(metadata) if metadata else None))
+            file.write(safetensors.numpy.save(arrays, notes or None))
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:
@@ -60,9 +65,10 @@ def save(tensors: Mapping[str, Any], path: PathLike, *, metadata: Mapping[str, s
         raise
 
 
-def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tensor]:
+def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Any]:
     """The named Tensors of a safetensors file, in order of their names, on `device` (the default device for None).
 
+    From a file that :func:`save` wrote of more than named arrays, what it was given comes back, nested as it was.
     bfloat16, which NumPy lacks, is widened to float32, exactly. Nothing is read but the header before all of it has been checked:
     the arrays take as much memory as the file has bytes for them (twice as much of bfloat16).
     Raises FileFormatError for a file that is truncated or is no safetensors file, FileNotFoundError if there is none.
@@ -72,20 +78,30 @@ def load(path: PathLike, *, device: DeviceLike | None = None) -> dict[str, Tenso
     with open(place, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            entries, start = _header(file, size)
+            entries, start, structure = _header(file, size)
             arrays = {name: _array(file, start, *entry) for name, entry in sorted(entries.items())}
+            tensors = {name: Tensor(array) for name, array in arrays.items()}
+            found = tensors if structure is None else decode(structure, tensors)
+            if not isinstance(found, dict):
+                raise ValueError("its structure is no dict")
         except KeyError as error:
             raise FileFormatError(
                 f"load: {place} holds arrays of dtype {error}, which NumPy lacks; convert them to float32 first"
             ) from None
         except (ValueError, OverflowError, RecursionError) as error:
-            raise FileFormatError(f"load: {place} is not a whole safetensors file of {size} bytes: {error}") from None
+            raise FileFormatError(
+                f"load: {place} is not a whole safetensors file of {size} bytes: {error}{_hint(place)}"
+            ) from None
     where = parse(device)
-    return {name: to_device(Tensor(array), where) for name, array in arrays.items()}
+    moved: dict[str, Any] = map_leaves(lambda x: to_device(x, where) if isinstance(x, Tensor) else x, found)
+    return moved
 
 
-def _header(file: BufferedReader, size: int) -> tuple[dict[str, tuple[str, tuple[int, ...], int]], int]:
-    """Dtype, shape and first byte of each array, and where the data begins. Raises ValueError for whatever is not as it must be."""
+def _header(file: BufferedReader, size: int) -> tuple[dict[str, tuple[str, tuple[int, ...], int]], int, str | None]:
+    """Dtype, shape and first byte of each array, where the data begins, and the structure, if there is more than names.
+
+    Raises ValueError for whatever is not as it must be.
+    """
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or not 2 <= length <= min(size - 8, _LONGEST_HEADER):
         raise ValueError(f"its header has {length} bytes" if size >= 8 else "it has no header")
@@ -110,7 +126,7 @@ def _header(file: BufferedReader, size: int) -> tuple[dict[str, tuple[str, tuple
         reached = end
     if 8 + length + reached != size:
         raise ValueError(f"its arrays have {reached} bytes, and {size - 8 - length} follow the header")
-    return found, 8 + length
+    return found, 8 + length, metadata.get(_STRUCTURE)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -150,6 +166,18 @@ def _array(file: BufferedReader, start: int, dtype: str, shape: tuple[int, ...],
         wide <<= 16
         return wide.view(numpy.float32)
     return array
+
+
+def _hint(place: Path) -> str:
+    """What to do with a file that begins as those of other formats do."""
+    with open(place, "rb") as file:
+        start = file.read(2)
+    if start == b"PK":
+        return (
+            "; it is a zip file: if torch.save wrote it, convert it in PyTorch with safetensors.torch.save_file(model.state_dict(), path); "
+            "Chainer's .npz is for gg.load_chainer"
+        )
+    return "; it is a pickle, which could execute anything when it is loaded" if start[:1] == b"\x80" else ""
 
 
 def _umask() -> int:
