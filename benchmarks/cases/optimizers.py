@@ -31,6 +31,9 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """The class and its options, by what the row says. PyTorch has not all of them."""
 
+MEMORY = ("Adam", "RMSprop, centered, with momentum", "Muon")
+"""Those whose memory is measured, which takes a process for each figure: two and three arrays of state, and matrices on the way."""
+
 _TOLERANCES = {"Muon": 1e-4}
 """How far the parameters may be apart after a step, where not 1e-6: Muon rounds to bfloat16 on the way."""
 
@@ -40,11 +43,9 @@ def run(device: str, rounds: int) -> list[Row]:
     if device != "cpu":
         return [not_run("optimizers", "it compares with PyTorch on the CPU; run it with --device cpu")]
     found = apart("optimizers", rounds, (THREADS,))
-    torch = peers.torch()
-    for work, (name, _) in OPTIMIZERS.items():
-        if torch is not None and hasattr(torch.optim, name):
-            text = f"{work}: memory of three steps, gradients included"
-            found.append(measured("optimizers", text, device, rounds, MEMORY_LIMIT, "optimizers", work))
+    for work in MEMORY:
+        text = f"{work}: memory of three steps, gradients included"
+        found.append(measured("optimizers", text, device, rounds, MEMORY_LIMIT, "optimizers", work))
     return found
 
 

@@ -7,6 +7,8 @@ what they hold stays as it was.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +32,18 @@ Stretch = tuple[slice, tuple[int, ...]]
 
 Chosen = tuple[int, ...]
 
+_MUCH = 1 << 20
+"""Bytes from which on it pays to ask the system to take memory back."""
+
 
 class FlatBuffer:
     """Parameters of one array type, device and dtype in one array, and arrays of the same length for the state of each.
 
     Arrays of other libraries than NumPy and CuPy need not have views: there every parameter is a buffer of its own. The parameters
     stay where they are until :meth:`take_over`, so that running out of memory while buffers are made changes nothing.
+
+    To the rules, complex parameters are their real and imaginary parts, which are numbers of their own: what :meth:`joined` yields is
+    then real, and twice as long.
 
     ``numbers[i]`` is what is kept on the host for parameter i: None before its first step.
     """
@@ -46,8 +54,9 @@ class FlatBuffer:
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)
         self._stretches: dict[Chosen, list[Stretch]] = {}
-        # Whether a kernel updates it without taking memory: a guess, until one has run. For complex dtypes there are none.
-        self.in_place = parameters[0].dtype.kind != "c" and _has_views(parameters[0].array)
+        self.is_complex = parameters[0].dtype.kind == "c"
+        # Whether a kernel updates it without taking memory: a guess, until one has run.
+        self.in_place = has_views(parameters[0].array)
         self._lay_out(concat([reshape(p.array, (-1,)) for p in parameters]))
         self.state: dict[str, Any] = {}
         self.master = False
@@ -65,7 +74,8 @@ class FlatBuffer:
         self.master = self._has_master(master)
         state = {"master": wide(self.data)} if self.master else {}
         for name, value in arrays.items():
-            state[name] = raw_full(self.data, (self.starts[-1],), value, wide_dtype(dtype) if self.master else dtype)
+            start = complex(value, value) if self.is_complex else value
+            state[name] = raw_full(self.data, (self.starts[-1],), start, wide_dtype(dtype) if self.master else dtype)
         self.state = state
 
     def fits(self, arrays: Mapping[str, float], master: bool) -> bool:
@@ -91,7 +101,7 @@ class FlatBuffer:
 
     def release(self) -> None:
         """Go to a copy of the memory if anybody else holds it, which other libraries than NumPy and CuPy do not tell."""
-        if not _has_views(self.data) or self._holders() != self._alone:
+        if not has_views(self.data) or self._holders() != self._alone:
             self._lay_out(copy(self.data))
             self.take_over()
 
@@ -115,28 +125,33 @@ class FlatBuffer:
         each stretch of neighbours is a part.
         """
         if isinstance(self.data, numpy.ndarray):
-            yield chosen, [self.data, self._pieces(chosen), *self.state.values()]
+            yield chosen, [self._real(self.data), self._pieces(chosen), *map(self._real, self.state.values())]
             return
         if chosen not in self._stretches:
             self._stretches[chosen] = list(_stretches(chosen, self.starts))
         for where, members in self._stretches[chosen]:
             gradients = [reshape(_gradient(self.parameters[i]), (-1,)) for i in members]
             gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
-            yield members, [self.data[where], gradient, *(array[where] for array in self.state.values())]
+            yield members, [*map(self._real, (self.data[where], gradient, *(array[where] for array in self.state.values())))]
 
     def _pieces(self, chosen: Chosen) -> Pieces:
         parts: list[Any] = []
         end = 0
+        each = 2 if self.is_complex else 1
         for i in chosen:
             if self.starts[i] > end:
-                parts.append(self.starts[i] - end)
+                parts.append(each * (self.starts[i] - end))
             gradient = _gradient(self.parameters[i])
             flags = gradient.flags
-            parts.append(gradient if flags.c_contiguous and flags.aligned else copy(gradient))
+            parts.append(self._real(gradient if flags.c_contiguous and flags.aligned else copy(gradient)))
             end = self.starts[i + 1]
         if self.starts[-1] > end:
-            parts.append(self.starts[-1] - end)
-        return Pieces.of(parts, self.starts[-1], self.data.dtype)
+            parts.append(each * (self.starts[-1] - end))
+        return Pieces.of(parts, each * self.starts[-1], self._real(self.data).dtype)
+
+    def _real(self, array: Any) -> Any:
+        """A flat view of the real and imaginary parts, side by side, of a contiguous array; of real parameters, the array itself."""
+        return array.reshape(-1).view(array.real.dtype) if self.is_complex else array
 
     def apart(self, chosen: Chosen) -> Iterator[tuple[Chosen, list[Any]]]:
         """The same, each parameter alone and in its shape."""
@@ -154,7 +169,17 @@ class FlatBuffer:
             refresh(self.parameters[i])
 
 
-def _has_views(array: Any) -> bool:
+def return_freed(buffers: Sequence[FlatBuffer]) -> None:
+    """Let the system have what the parameters of these buffers were in before.
+
+    The C library keeps arrays of some 100 kB that are freed, for others as small, while a buffer and its state come from the system.
+    """
+    if sum(buffer.data.nbytes for buffer in buffers if isinstance(buffer.data, numpy.ndarray)) >= _MUCH:
+        with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc has it
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def has_views(array: Any) -> bool:
     """Whether slices of an array are views that count as references to it: NumPy's and CuPy's do, others need not."""
     return array_kind(array) is numpy.ndarray or is_cupy(type(array))
 
@@ -179,7 +204,7 @@ def _stretches(chosen: Chosen, starts: list[int]) -> Iterator[Stretch]:
 def buffer_key(parameter: Tensor) -> tuple[Any, ...]:
     """What parameters must share to stand in one buffer; on other libraries than NumPy and CuPy, nothing may be shared."""
     kind = array_kind(parameter.array)
-    own = () if _has_views(parameter.array) else (id(parameter),)
+    own = () if has_views(parameter.array) else (id(parameter),)
     return (kind, str(getattr(parameter.array, "device", "cpu")), str(parameter.array.dtype), *own)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gpugrad.arrays.devices import device_of, on
@@ -13,7 +14,7 @@ from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.ops.conversion import asarray
 from gpugrad.ops.shape import reshape
 from gpugrad.ops.transfer import to_device
-from gpugrad.optim.flat import Chosen, FlatBuffer, buffer_key
+from gpugrad.optim.flat import Chosen, FlatBuffer, buffer_key, has_views, return_freed
 from gpugrad.optim.optimizer import Optimizer, Parameters, State
 from gpugrad.optim.options import Switches, read_switches
 from gpugrad.tape import Tensor
@@ -35,9 +36,11 @@ class FlatOptimizer(Optimizer):
     From the first step on the arrays of the parameters are views of flat buffers, one per group, device and dtype. The rule is
     made a kernel by :func:`~gpugrad.optim.update.update_kernels`, which adds weight decay, `maximize` and float32 master weights.
 
+    Complex parameters are updated as pairs of real numbers, as in PyTorch, by rules for single elements; others refuse them.
+
     A rule for single elements updates all parameters of a buffer at once. One that needs a whole parameter, a norm or a matrix,
     has `whole`: kernels of a function that is called as the rule is, each parameter by itself and in its shape, and returns one
-    array. The rule then takes that array after the state.
+    array. The rule then takes that array after the state, or what :meth:`finished` makes of it.
     """
 
     kernels: Kernels
@@ -48,6 +51,14 @@ class FlatOptimizer(Optimizer):
     def __init__(self, params: Parameters, defaults: dict[str, Any], switches: Switches) -> None:
         self._buffers: dict[int, list[FlatBuffer]] = {}
         super().__init__(params, {**defaults, **read_switches(type(self).__name__, switches)})
+
+    def check_parameter(self, p: Any, which: str) -> None:
+        super().check_parameter(p, which)
+        if p.dtype.kind == "c" and (self.whole is not None or not has_views(p.array)):
+            kind = "a real one" if self.whole is not None else "a real one, or an array of NumPy or CuPy"
+            raise DTypeError(
+                f"{type(self).__name__}: {which} is {p.dtype}, expected {kind}; keep real and imaginary parts apart"
+            )
 
     def arrays(self, options: Mapping[str, Any]) -> dict[str, float]:
         """The names of the arrays that are kept for every parameter of a group, and the number that they start with."""
@@ -78,9 +89,9 @@ class FlatOptimizer(Optimizer):
         updates = [update for i, buffer in buffers for update in self._updates(buffer, self.param_groups[i])]
         updates.sort(key=lambda update: (update.buffer.in_place, -update.arrays[0].size if self.whole is not None else 0))
         waiting = []
-        for update in updates:
+        for update, results in itertools.chain.from_iterable(map(self._updated, self.together(updates))):
             old = [update.arrays[0], *update.arrays[2:]]
-            pairs = [(x, new) for x, new in zip(old, self._updated(update), strict=True) if new is not x]
+            pairs = [(x, new) for x, new in zip(old, results, strict=True) if new is not x]
             update.buffer.in_place = not pairs
             if pairs:
                 waiting.append((update, pairs))
@@ -92,15 +103,26 @@ class FlatOptimizer(Optimizer):
                     x[...] = new
             update.buffer.updated(update.members, update.kept)
 
-    def _updated(self, update: Update) -> tuple[Any, ...]:
-        """The new values and state; the old arrays, where they were written over."""
-        kind, arrays = type(update.buffer.data), update.arrays
+    def _updated(self, updates: list[Update]) -> Iterator[tuple[Update, tuple[Any, ...]]]:
+        """The new values and state of each; the old arrays, where they were written over."""
         try:
+            more: Sequence[list[Any]] = [[]] * len(updates)
             if self.whole is not None:
-                arrays = [*arrays, self.whole[kind](*arrays, **update.numbers)]
-            return self.kernels[kind](*arrays, **update.numbers)
+                found = [self.whole[type(x.buffer.data)](*x.arrays, **x.numbers) for x in updates]
+                more = [[x] for x in self.finished(found, updates[0].numbers)]
+                del found
+            for update, extra in zip(updates, more, strict=True):
+                yield update, self.kernels[type(update.buffer.data)](*update.arrays, *extra, **update.numbers)
         except MemoryError as error:
             raise explain(self.kernels.name, error, (), {}) from None
+
+    def together(self, updates: list[Update]) -> Iterator[list[Update]]:
+        """Cut the updates of a step into those that are computed together: the arrays of `whole` of all of them exist at a time."""
+        return ([update] for update in updates)
+
+    def finished(self, found: list[Any], numbers: Mapping[str, Any]) -> list[Any]:
+        """What the rule takes, from the arrays of `whole` of updates that are computed together, with the numbers of the first."""
+        return found
 
     def _updates(self, buffer: FlatBuffer, group: Mapping[str, Any]) -> Iterator[Update]:
         """What a step updates of a buffer."""
@@ -129,6 +151,7 @@ class FlatOptimizer(Optimizer):
         arrays, master = self.arrays(group), group["master_weights"]
         if index not in self._buffers:  # the state comes when what the parameters were in is gone: less memory
             self._take(index, _laid_out(group["params"]))
+            return_freed(self._buffers[index])
             for buffer in self._buffers[index]:
                 buffer.allocate(arrays, master)
         if not all(buffer.intact() and buffer.fits(arrays, master) for buffer in self._buffers[index]):

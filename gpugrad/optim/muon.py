@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, Unpack
 
-from gpugrad.arrays.kernels import Kernels
+import numpy
+
 from gpugrad.compile.accelerate import accelerated
+from gpugrad.compile.newton_schulz import at_a_time, newton_schulz, takes
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import maximum
 from gpugrad.ops.shape import matrix_transpose
-from gpugrad.optim.flat_optimizer import FlatOptimizer
+from gpugrad.optim.flat_optimizer import FlatOptimizer, Update
 from gpugrad.optim.optimizer import Parameters
 from gpugrad.optim.options import Switches
-from gpugrad.optim.update import directed, norm, update_kernels
+from gpugrad.optim.update import norm, update_kernels, whole_kernels
 
 Coefficients = tuple[float, float, float]
 
@@ -43,7 +46,7 @@ def averaged(d: Any, momentum_buffer: Any, momentum: float) -> Any:
     return momentum_buffer + (1 - momentum) * (d - momentum_buffer)
 
 
-def direction(p: Any, d: Any, momentum_buffer: Any, *, momentum: float, nesterov: bool) -> Any:
+def direction(p: Any, d: Any, momentum_buffer: Any, *, momentum: float, nesterov: bool, **numbers: Any) -> Any:
     """The momentum that is to be orthogonalized, in float32."""
     mean = averaged(d, momentum_buffer, momentum)
     return astype(d + momentum * (mean - d) if nesterov else mean, "float32")
@@ -51,7 +54,6 @@ def direction(p: Any, d: Any, momentum_buffer: Any, *, momentum: float, nesterov
 
 _combined = accelerated(combined, "muon_combined")
 _normalized = accelerated(normalized, "muon_normalized")
-_direction = accelerated(directed(direction), "muon_direction")
 
 
 def orthogonalized(x: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
@@ -68,20 +70,16 @@ def orthogonalized(x: Any, coefficients: Coefficients, steps: int, eps: float) -
     return matrix_transpose(y) if tall else y
 
 
-def update(
-    p: Any, g: Any, *state: Any, ns_coefficients: Coefficients, ns_steps: float, eps: float, adjust_lr_fn: str | None, lr: float,
-    **numbers: Any,
-) -> Any:  # fmt: skip
-    """The orthogonalized momentum, scaled for the shape of the matrix."""
-    rows, columns = p.shape
-    scale = 0.2 * math.sqrt(max(rows, columns)) if adjust_lr_fn == "match_rms_adamw" else math.sqrt(max(1.0, rows / columns))
-    found = orthogonalized(_direction(p, g, *state, **numbers), ns_coefficients, int(ns_steps), eps)
-    return astype(found * scale, state[-1].dtype)
+def all_orthogonalized(xs: list[Any], coefficients: Coefficients, steps: int, eps: float, scale: float) -> list[Any]:
+    """`scale` times each of these matrices of one shape, :func:`orthogonalized`. May write over them."""
+    if type(xs[0]) is numpy.ndarray and takes(xs[0].shape, len(xs)):
+        return newton_schulz(xs, coefficients, steps, eps, scale)
+    return [scale * orthogonalized(x, coefficients, steps, eps) for x in xs]
 
 
 def muon(p: Any, d: Any, momentum_buffer: Any, u: Any, *, lr: float, momentum: float, **numbers: Any) -> tuple[Any, ...]:
-    """One step of Muon: the new parameters and the new mean."""
-    return p - lr * u, averaged(d, momentum_buffer, momentum)
+    """One step of Muon, whose `u` is in float32: the new parameters and the new mean."""
+    return p - lr * astype(u, p.dtype), averaged(d, momentum_buffer, momentum)
 
 
 class Muon(FlatOptimizer):
@@ -102,7 +100,7 @@ class Muon(FlatOptimizer):
     """
 
     kernels = update_kernels("muon", muon)
-    whole = Kernels("muon", update, False)
+    whole = whole_kernels("muon_direction", direction)
     counted = False
 
     def __init__(
@@ -145,6 +143,19 @@ class Muon(FlatOptimizer):
 
     def decays(self, options: Mapping[str, Any]) -> tuple[float, float]:
         return 0.0, 1 - options["lr"] * options["weight_decay"]
+
+    def together(self, updates: list[Update]) -> Iterator[list[Update]]:
+        for _, found in groupby(updates, lambda x: (type(x.buffer.data), x.arrays[0].shape, x.numbers)):
+            alike = list(found)
+            count = at_a_time(alike[0].arrays[0].shape) if type(alike[0].buffer.data) is numpy.ndarray else 1
+            yield from (alike[i : i + count] for i in range(0, len(alike), count))
+
+    def finished(self, found: list[Any], numbers: Mapping[str, Any]) -> list[Any]:
+        rows, columns = found[0].shape
+        scale = math.sqrt(max(1.0, rows / columns))
+        if numbers["adjust_lr_fn"] == "match_rms_adamw":
+            scale = 0.2 * math.sqrt(max(rows, columns))
+        return all_orthogonalized(found, numbers["ns_coefficients"], int(numbers["ns_steps"]), numbers["eps"], scale)
 
     def numbers(self, options: Mapping[str, Any], state: dict[str, float]) -> dict[str, Any]:
         names = ("lr", "momentum", "nesterov", "eps", "ns_steps", "adjust_lr_fn")

@@ -32,8 +32,8 @@ class Optimizer:
     A parameter may have several optimizers. Each then keeps a state of its own and goes on from the values that the others left, as in
     PyTorch; but whichever comes first after another one moves all parameters of its group, so let it be few optimizers.
 
-    Raises OptionError for no parameters, for options out of range and for an lr of 0 or less (a group of its own, or a schedule,
-    may have an lr of 0); GraphError for a Tensor that is no such leaf or is given twice.
+    Raises DTypeError for what is no list of parameters; OptionError for none, for options out of range and for an lr of 0 or less (a
+    group of its own, or a schedule, may have an lr of 0); GraphError for a Tensor that is no such leaf or is given twice.
     """
 
     stepped = False
@@ -50,19 +50,26 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._pre_hooks: dict[int, Callable[..., Any]] = {}
         self._post_hooks: dict[int, Callable[..., Any]] = {}
-        given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+        given = _listed(params, name)
         if not given:
             raise OptionError(f"{name}: got no parameters; does the model have any?")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         for group in groups:
             self.add_param_group(group)
 
+    def __repr__(self) -> str:
+        groups = [
+            "\n".join(f"    {name}: {value}" for name, value in sorted(group.items()) if name not in ("params", "param_names"))
+            for group in self.param_groups
+        ]
+        return f"{type(self).__name__} (\n" + "".join(f"Parameter Group {i}\n{text}\n" for i, text in enumerate(groups)) + ")"
+
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add a group: a dict with "params" and the options in which it differs from the defaults."""
         if "params" not in group:
             raise OptionError(f"{type(self).__name__}: a group needs 'params', but this one has only {sorted(group)}")
         params = group["params"]
-        params, names = _named([params] if isinstance(params, Tensor) else list(params), type(self).__name__)
+        params, names = _named(_listed(params, type(self).__name__), type(self).__name__)
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for i, p in enumerate(params):
             which = f"parameter {i}" if names is None else f"parameter {i} ({names[i]!r})"
@@ -199,6 +206,15 @@ def _registered(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) 
     handle = RemovableHandle(hooks)
     hooks[handle._key] = hook
     return handle
+
+
+def _listed(params: Any, optimizer: str) -> list[Any]:
+    """A single parameter or several as a list. Raises DTypeError for anything else, such as a model."""
+    if isinstance(params, Tensor):
+        return [params]
+    if not isinstance(params, Iterable):
+        raise DTypeError(f"{optimizer}: got {type(params).__name__}, expected parameters, such as model.parameters()")
+    return list(params)
 
 
 def _named(params: list[Any], optimizer: str) -> tuple[list[Any], list[str] | None]:

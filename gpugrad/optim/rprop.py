@@ -18,8 +18,9 @@ def rprop(
 ) -> tuple[Any, ...]:
     """One step of Rprop: the new parameters, the gradient that is kept (0 where its sign has changed), the new step sizes."""
     agreement = d * prev
-    changed = where(agreement > 0, step_size * etaplus, where(agreement < 0, step_size * etaminus, step_size))
-    step_size = minimum(maximum(changed, least), largest)
+    # Two choices, neither within the other: so compilers compute them for whole vectors.
+    factor = where(agreement > 0, etaplus, 1.0) * where(agreement < 0, etaminus, 1.0)
+    step_size = minimum(maximum(step_size * factor, least), largest)
     d = where(agreement < 0, 0.0, d)
     return p - sign(d) * step_size, d, step_size
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,7 @@ def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
     assert row.note.startswith("not run: it needs a GPU")
 
 
-@pytest.mark.parametrize("case", ["call", "kernels", "adam", "options", "compile"])
+@pytest.mark.parametrize("case", ["call", "kernels", "adam", "options", "optimizers", "compile"])
 def test_what_compares_kernels_for_the_cpu_is_not_run_on_a_gpu(case: str) -> None:
     (row,) = module("cases").CASES[case]("cuda", 3)
     assert not row.failed
@@ -61,7 +63,7 @@ def measured_once(columns: list[Any], *, rounds: int) -> dict[str, list[float]]:
 
 
 @pytest.mark.usefixtures("without_peers")
-@pytest.mark.parametrize("name", ["kernels", "fused_adam", "optimizers", "black_scholes"])
+@pytest.mark.parametrize("name", ["kernels", "fused_adam", "black_scholes"])
 def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without PyTorch and JAX: what is written by hand is right, and no row is void."""
     case = module(f"cases.{name}")
@@ -71,6 +73,36 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
     rows = case.rows(3)
     assert [row.void for row in rows] == [""] * len(rows)
     assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
+
+
+@pytest.mark.usefixtures("without_peers")
+def test_every_optimizer_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = module("cases.optimizers")
+    monkeypatch.setattr(case, "SHAPE", (4, 5))
+    monkeypatch.setattr(module("cases.side_by_side"), "interleaved", measured_once)
+    rows = case.rows(3)
+    assert [row.work.removesuffix(", 400 parameters in 20 tensors") for row in rows] == list(case.OPTIMIZERS)
+    assert [(row.void, row.figures["gpugrad"].median) for row in rows] == [("", 1e3)] * len(rows)
+
+
+@pytest.mark.usefixtures("without_peers")
+def test_optimizers_have_times_then_peaks_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = module("cases.optimizers")
+    monkeypatch.setattr(case, "apart", lambda name, rounds, threads: [method.Row(name, f"{threads}")])
+    monkeypatch.setattr(case, "measured", lambda name, work, *arguments: method.Row(arguments[-1], work))
+    time, *memory = case.run("cpu", 3)
+    assert time.work == "(2,)"
+    assert [row.case for row in memory] == list(case.MEMORY)
+    assert set(case.MEMORY) <= set(case.OPTIMIZERS)
+
+
+def test_the_memory_of_an_optimizer_is_that_of_parameters_gradients_and_state() -> None:
+    """Not of what the parameters were in before the first step, nor of arrays that come and go."""
+    command = [sys.executable, "-m", "benchmarks.cases.memory", "optimizers", "gpugrad", "cpu", "Adam"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    peak, how = done.stdout.split(" ", 1)
+    if "VmHWM" in how:
+        assert 16e6 * 0.9 < int(peak) < 16e6 * 1.15
 
 
 @pytest.mark.usefixtures("without_peers")

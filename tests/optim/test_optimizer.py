@@ -568,3 +568,19 @@ def test_scalars_that_are_numpy_scalars(make, in_place):
         make([x]).step()
     assert_close(p.detach(), other.detach())
     assert p.item() < 1
+
+
+def test_a_model_is_no_list_of_parameters(make):
+    name = make.kind.__name__
+    with pytest.raises(DTypeError, match=rf"^{name}: got Linear, expected parameters, such as model.parameters\(\)$"):
+        make(gg.nn.Linear(2, 3))
+    with pytest.raises(DTypeError, match=f"^{name}: got NoneType, expected parameters"):
+        make([{"params": None}])
+
+
+def test_what_is_printed():
+    model = gg.nn.Linear(2, 3)
+    optimizer = SGD([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.5}], lr=0.1)
+    lines = repr(optimizer).splitlines()
+    assert lines[0] == "SGD (" and lines[-1] == ")" and "Parameter Group 1" in lines
+    assert [line for line in lines if "lr:" in line] == ["    lr: 0.1", "    lr: 0.5"] and "params" not in repr(optimizer)

@@ -105,6 +105,32 @@ def test_fifty_steps(name: str, options: dict[str, Any], groups: bool, skip: boo
 
 
 @PARAMETRIZED
+def test_complex_parameters_are_pairs_of_real_numbers(name: str, options: dict[str, Any]) -> None:
+    """In steps and in the state, which either library goes on from."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in SHAPES]
+    gradients = [[rng.normal(size=x.shape) + 1j * rng.normal(size=x.shape) for x in values] for _ in range(6)]
+    found = []
+    for library in (gg, torch):
+        ps = [library.tensor(x, requires_grad=True) for x in values]
+        optimizer = getattr(library.optim, name)(ps, **options)
+        for step, given in enumerate(gradients):
+            for p, g in zip(ps, given, strict=True):
+                p.grad = library.tensor(g)
+            if step == 3:
+                ps[1].grad = None
+                optimizer.load_state_dict(optimizer.state_dict())
+            optimizer.step()
+        found.append((ps, optimizer.state_dict()["state"]))
+    (ours, state), (theirs, expected) = found
+    tolerance = 1e-7 if name == "Rprop" else 1e-9  # PyTorch starts with lr rounded to float32 there
+    assert_same(ours, theirs, tolerance)
+    for mine, other in zip(state.values(), expected.values(), strict=True):
+        arrays = [key for key, x in mine.items() if isinstance(x, gg.Tensor)]
+        assert_same([mine[key] for key in arrays], [other[key] for key in arrays], tolerance)
+
+
+@PARAMETRIZED
 def test_the_state_has_pytorchs_names(name: str, options: dict[str, Any]) -> None:
     sides = both(name, options)
     for side in sides:
