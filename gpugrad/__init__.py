@@ -72,6 +72,7 @@ from gpugrad.ops.shape import (
     permute_dims, reshape, roll, squeeze, stack, tile, tril, triu, unstack,
 )
 from gpugrad.ops.transfer import to_device
+from gpugrad.pytorch_names import OF_MODULE, absent
 from gpugrad.random import manual_seed
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ __all__ = [
 _LAZY = ("amp", "data", "fft", "linalg", "nn", "optim", "special", "testing")
 # The kernel compiler is loaded when it is first used, and so is the reading of zip files.
 _LAZY_FUNCTIONS = {
-    "fuse": "gpugrad.fusion", "load_chainer": "gpugrad.chainer", "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",
+    "fuse": "gpugrad.fusion", "load_chainer": "gpugrad.chainer", "get_num_threads": "gpugrad.compile.runtime",
+    "set_num_threads": "gpugrad.compile.runtime",
 }
 # fmt: on
 
@@ -133,7 +135,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_FUNCTIONS:
         found = globals()[name] = getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
         return found
-    raise AttributeError(f"module 'gpugrad' has no attribute {name!r}")
+    raise absent("module 'gpugrad'", name, OF_MODULE)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gpugrad.errors import GraphError, InplaceError
 from gpugrad.mixed_precision import autocast_dtypes, restored
-from gpugrad.modes import enable_grad, is_grad_enabled, random_log
+from gpugrad.modes import enable_grad, is_grad_enabled, random_log, recomputing
 from gpugrad.tape import Joint, Leaf, Node, Rule, Tensor, parents, raw
 from gpugrad.trees import leaves, rebuild
 
@@ -23,8 +23,8 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, keeping only its arguments for the backward pass, in which it is computed again.
 
     Gradients are the same, also those of Tensors that the function uses without taking them as arguments (the parameters of
-    a layer), and of any order. Random numbers drawn inside (dropout) are drawn again. The function must compute the same
-    again: it must not depend on what changes in between.
+    a layer), and of any order. Random numbers drawn inside (dropout) are drawn again; running statistics and the vectors of
+    spectral_norm move on once. The function must compute the same again: it must not depend on what changes in between.
     """
 
     @functools.wraps(function)
@@ -139,12 +139,14 @@ def _random_states() -> Iterator[dict[Any, Any]]:
 
 @contextmanager
 def _replay(states: dict[Any, Any]) -> Iterator[None]:
-    """Put the generators back to these states, and afterwards to where they were."""
+    """Put the generators back to these states, and afterwards to where they were; meanwhile no layer moves its statistics on."""
     present = {generator: generator.get_state() for generator in states}
     for generator, state in states.items():
         generator.set_state(state)
+    token = recomputing.set(True)
     try:
         yield
     finally:
+        recomputing.reset(token)
         for generator, state in present.items():
             generator.set_state(state)

@@ -240,3 +240,6 @@ random_states: ContextVar[Iterator[Any] | None] = ContextVar("gpugrad_random_sta
 
 random_log: ContextVar[dict[Any, Any] | None] = ContextVar("gpugrad_random_log", default=None)
 """While a checkpoint runs its function: the state in which each random generator was first used, to be restored later."""
+
+recomputing: ContextVar[bool] = ContextVar("gpugrad_recomputing", default=False)
+"""While a checkpoint computes its function again: what each call moves on, such as running statistics, stays where it is."""

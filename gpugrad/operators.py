@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy
 
@@ -50,6 +50,7 @@ from gpugrad.ops import (
     transfer,
     views,
 )
+from gpugrad.pytorch_names import OF_TENSORS, absent
 from gpugrad.tape import Leaf, Tensor, alias, raw, require_grad
 
 Axes = int | tuple[int, ...] | None
@@ -231,6 +232,13 @@ class Operators:
     __array_priority__ = 1000.0
 
     # Attributes ------------------------------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
+
+        def __getattr__(self, name: str) -> Any:
+            if name in OF_TENSORS:
+                raise absent(f"{type(self).__name__!r} object", name, OF_TENSORS)
+            return object.__getattribute__(self, name)  # raises, with the error of a property that failed
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -595,12 +603,15 @@ class Operators:
         """This tensor in another dtype."""
         return dtypes.astype(cast("Tensor", self), dtype, copy=copy)
 
-    def view(self, dtype: DTypeLike, /) -> Tensor:
+    def view(self, dtype: DTypeLike, /, *sizes: int) -> Tensor:
         """This tensor seen as the real numbers that make it up, or as the complex ones that they make up; with its own dtype, itself.
 
         As NumPy's ``x.view(dtype)``: the real and imaginary parts stand side by side on the last axis.
-        Raises DTypeError for another dtype, ShapeError for a 0-d tensor or an odd number of reals.
+        Raises DTypeError for another dtype, and for sizes, which PyTorch's takes; ShapeError for a 0-d tensor or an odd number of reals.
         """
+        if sizes or isinstance(dtype, (int, tuple, list)):
+            given = (dtype, *sizes) if isinstance(dtype, int) else dtype
+            raise DTypeError(f"view: got sizes, expected a dtype; write x.reshape({given})")
         return views.view(cast("Tensor", self), dtype)
 
     # Indexing --------------------------------------------------------------------------------------------------------

@@ -21,14 +21,14 @@ MODULES = {
 # From the ground up. A module imports from floors below its own, and from its own floor without cycles. A name stands for the
 # module or the package of that name with all that is in it, unless a part of it is named elsewhere.
 FLOORS = (
-    ("errors", "modes", "trees", "compile.sizes"),
+    ("errors", "modes", "trees", "pytorch_names", "compile.sizes"),
     ("arrays",),
     ("tape", "debug", "cuda", "holders", "mixed_precision"),
     ("compile",),
-    ("families", "multi_output"),
+    ("families", "joint", "multi_output"),
     ("ops",),
     ("branches", "sweep", "differentiate", "checkpoint", "custom", "derived", "fused_gradient", "fusion", "random"),
-    ("operators", "namespace", "linalg", "fft", "testing", "files", "npz", "chainer"),
+    ("operators", "namespace", "linalg", "fft", "testing", "structure", "files", "npz", "chainer"),
     ("nn.functional",),
     ("nn.init", "nn", "optim", "data", "special", "amp"),
     ("distributed",),

@@ -74,6 +74,13 @@ class GradScaler:
         # Of every optimizer since the last update: its stage, and whether its gradients were finite.
         self._optimizers: weakref.WeakKeyDictionary[Optimizer, tuple[_Stage, bool]] = weakref.WeakKeyDictionary()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what concerns optimizers: a copy, or what is pickled, is as after an update."""
+        return {name: value for name, value in vars(self).items() if name != "_optimizers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _optimizers=weakref.WeakKeyDictionary())
+
     def scale(self, outputs: Any) -> Any:
         """The loss, or a list or dict of losses, times the scale. Raises DTypeError for what is no Tensor."""
         if not self._enabled:

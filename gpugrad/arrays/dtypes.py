@@ -73,7 +73,8 @@ def _translate(dtype: Any) -> DType:
         try:
             found = numpy.dtype(dtype)
         except TypeError:
-            raise DTypeError(f"unknown dtype {dtype!r}: expected a NumPy dtype such as gg.float32, or its name") from None
+            hint = "; import ml_dtypes first, which has it" if dtype == "bfloat16" else ""
+            raise DTypeError(f"unknown dtype {dtype!r}: expected a NumPy dtype such as gg.float32, or its name{hint}") from None
         if found.kind not in _KINDS:
             raise DTypeError(f"dtype {dtype!r} is {found}, expected one of booleans or numbers, such as gg.float32")
         return found

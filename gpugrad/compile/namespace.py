@@ -186,7 +186,8 @@ _attach()
 Device.namespace = sys.modules[__name__]
 # What the ops of gpugrad run on Symbols: as on other arrays of the standard, but numbers and sizes may stand beside them.
 Symbol.__gpugrad_kernels__ = {name: FUNCTIONS[name] for name in (*UNARY, *BINARY)} | {  # type: ignore[attr-defined]
-    "where": where, "clip": lambda x, low, high, /: clip(x, low, high), "getitem": lambda x, /, key: getitem(x, key), "put": _put,
+    "matmul": reductions.matmul, "where": where,
+    "clip": lambda x, low, high, /: clip(x, low, high), "getitem": lambda x, /, key: getitem(x, key), "put": _put,
     "scatter_add": scatter_add, "owned": lambda x, alone, /: x, "astype_like": _astype_like,
     "random_state": _random_state, "bernoulli_mask": _bernoulli_mask,
 } | {name: _without_kernel(name) for name in ("im2col", "col2im", "max_pool_indices", "pool_take", "pool_put")}  # fmt: skip

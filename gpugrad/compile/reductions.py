@@ -12,7 +12,7 @@ import numpy
 from gpugrad.arrays.dtypes import DType, float64, is_inexact, numpy_dtype
 from gpugrad.compile.functions import astype, elementwise, reshape
 from gpugrad.compile.graph import BOOL, INT64, Shape
-from gpugrad.compile.operands import Axes, axes_of, broadcast, node_of, shape_text, symbol_of, this_trace
+from gpugrad.compile.operands import Axes, axes_of, broadcast, check_operand, node_of, shape_text, symbol_of, this_trace
 from gpugrad.compile.sizes import same
 from gpugrad.debug import caller
 from gpugrad.errors import ShapeError, UntraceableError
@@ -103,6 +103,7 @@ def _call(name: str, inputs: Sequence[Any], options: tuple[tuple[str, Any], ...]
 
 
 def matmul(x: Any, y: Any, /) -> Any:
+    x, y = check_operand(x), check_operand(y)
     dtype = numpy.result_type(x.dtype, y.dtype)
     left, right = x.shape, y.shape
     inner = right[-2 if len(right) > 1 else -1] if left and right else None

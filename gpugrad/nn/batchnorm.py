@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from gpugrad.arrays.devices import DeviceLike
 from gpugrad.arrays.dtypes import DTypeLike, int64
 from gpugrad.errors import OptionError, ShapeError
+from gpugrad.modes import recomputing
 from gpugrad.nn import init
 from gpugrad.nn.functional.batch_norm import batch_norm, instance_norm
 from gpugrad.nn.functional.fold import over_batch
@@ -121,7 +122,7 @@ class _BatchNorm(_ChannelNorm):
             if momentum is None:
                 momentum = 1 / astype(count, "float64")  # where the statistics are: a number would have to wait for the GPU
         out = batch_norm(input, *kept, self.weight, self.bias, own, 0.0 if momentum is None else momentum, self.eps)
-        if count is not None:
+        if count is not None and not recomputing.get():
             overwrite(self.num_batches_tracked, count)
         return out
 

@@ -1,5 +1,8 @@
 """gpugrad.amp.GradScaler."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -154,3 +157,15 @@ def test_gradients_of_16_bits_are_refused():
     scaler.scale(gg.sum(x).astype(gg.float32)).backward()
     with pytest.raises(DTypeError, match="GradScaler.unscale_: got a gradient of float16, expected float32 or float64"):
         scaler.step(gg.optim.SGD([x], lr=1.0))
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_is_as_after_an_update(again):
+    x = leaf([1.0])
+    scaler, optimizer = gg.amp.GradScaler(init_scale=8.0), gg.optim.SGD([x], lr=0.5)
+    scaler.scale(gg.sum(x * 2)).backward()
+    scaler.unscale_(optimizer)
+    same = again(scaler)
+    assert same.state_dict() == scaler.state_dict() and same.get_scale() == 8.0
+    same.step(optimizer)
+    assert x.tolist() == [1.0 - 0.5 * 2 / 8]

@@ -1,5 +1,8 @@
 """gpugrad.arrays.dtypes: NumPy's dtypes on every backend."""
 
+import subprocess
+import sys
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -82,3 +85,9 @@ def test_real_dtype(dtype, real):
 
 def test_defaults_for_python_numbers():
     assert [default_dtype(kind) for kind in "bifc"] == [gg.bool, gg.int64, gg.float32, gg.complex64]
+
+
+def test_bfloat16_is_of_a_package_to_be_imported():
+    code = "import gpugrad as gg\ntry: gg.ones(2, dtype='bfloat16')\nexcept gg.DTypeError as error: print(error)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.endswith("or its name; import ml_dtypes first, which has it\n")

@@ -62,6 +62,8 @@ def written(x: Any) -> Any:
         (lambda x: numpy.from_dlpack(x), TracingError, "DLPack"),
         (lambda x: x + CLOSED_OVER, TracingError, "an array that is no argument"),
         (lambda x: CLOSED_OVER + x, TracingError, "an array that is no argument"),
+        (lambda x: gg.matmul(x.T, CLOSED_OVER), TracingError, "an array that is no argument"),
+        (lambda x: gg.matmul(CLOSED_OVER.T, x), TracingError, "an array that is no argument"),
         (lambda x: CLOSED_OVER, TracingError, "does not depend on the arguments"),
         (lambda x: numpy.add(x, 1, out=x), TracingError, "numpy.add"),
         (lambda x: numpy.add.reduce(x), TracingError, "numpy.add"),

@@ -138,7 +138,7 @@ def test_one_number_per_channel_says_what_to_do():
         ShapeError,
         match=re.escape(
             "batch_norm: input (1, 3) has one number to take the mean and the variance of, expected more than 1 for each channel; "
-            "with training=False the running statistics serve"
+            "with training=False (a layer: after eval()) the running statistics serve"
         ),
     ):
         F.batch_norm(np.ones((1, 3)), None, None, training=True)
@@ -210,3 +210,13 @@ def test_options_out_of_range(layer):
 def test_arguments_of_the_functions(error, call, message):
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         call()
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_a_checkpoint_moves_the_statistics_once(momentum):
+    layer, same = nn.BatchNorm1d(3, momentum=momentum), nn.BatchNorm1d(3, momentum=momentum)
+    y = gg.checkpoint(layer)(gg.tensor(X, requires_grad=True))
+    after_forward = state(layer)
+    gg.sum(y**2).backward()
+    same(X)
+    assert state(layer) == after_forward == state(same)

@@ -20,7 +20,7 @@ from gpugrad.arrays.windows import Sizes, Window, as_sizes, as_window, fitting
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.families import TABLES, A, composite, fused
 from gpugrad.nn.functional.fold import _col2im, _im2col, over_batch
-from gpugrad.nn.functional.linear import check_input
+from gpugrad.nn.functional.linear import check_input, check_kind
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
@@ -180,10 +180,11 @@ def _convolve(
     """A convolution over `ndim` axes, its arguments checked."""
     check_input(x, name)
     check_input(weight, name, "weight")
+    check_kind(x, weight, name)
     if bias is not None:
         check_input(bias, name, "bias")
     (groups,) = as_sizes(name, "groups", groups, 1, 1)
-    _check_shapes(name, ndim, tuple(x.shape), tuple(weight.shape), None if bias is None else tuple(bias.shape), groups)
+    check_shapes(name, ndim, tuple(x.shape), tuple(weight.shape), None if bias is None else tuple(bias.shape), groups)
     window = as_window(name, ndim, tuple(weight.shape[2:]), stride, 0 if isinstance(padding, str) else padding, dilation)
     extra = (0,) * ndim
     if isinstance(padding, str):
@@ -209,7 +210,7 @@ def _convolve(
     return over_batch(convolve, x, ndim + 2)
 
 
-def _check_shapes(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | None, groups: int) -> None:
+def check_shapes(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | None, groups: int) -> None:
     """Raise ShapeError for shapes of which there is no convolution in so many groups."""
     axes = axis_names(ndim)
     if len(weight) != ndim + 2 or len(x) not in (ndim + 1, ndim + 2):
@@ -253,8 +254,8 @@ def conv2d(input: A, weight: Any, bias: Any = None, stride: Any = 1, padding: An
     `stride`, `padding` and `dilation` are ints or pairs of ints; padding "valid" is none, and "same" gives the result the sizes
     of the input, for a stride of 1. With `groups`, each group of O / groups results sees C / groups channels of its own.
     Dtypes: floating and complex; different ones promote.
-    Raises ShapeError for shapes that do not fit, OptionError for other padding by name, DTypeError for what is no array or int,
-    DeviceError if the devices differ.
+    Raises ShapeError for shapes that do not fit, OptionError for other padding by name, DTypeError for what is no array or int
+    and for an input of integers with a floating weight, DeviceError if the devices differ.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
     """
     out: A = _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)

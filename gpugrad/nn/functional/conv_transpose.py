@@ -9,7 +9,7 @@ from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite
 from gpugrad.nn.functional.conv import _convolution_input_gradient, axis_names, extended
 from gpugrad.nn.functional.fold import over_batch
-from gpugrad.nn.functional.linear import check_input
+from gpugrad.nn.functional.linear import check_input, check_kind
 from gpugrad.ops.elementwise import add
 from gpugrad.ops.shape import reshape
 
@@ -29,6 +29,7 @@ def _conv_transpose(
     """A transposed convolution over `ndim` axes, its arguments checked."""
     check_input(x, name)
     check_input(weight, name, "weight")
+    check_kind(x, weight, name)
     if bias is not None:
         check_input(bias, name, "bias")
     (groups,) = as_sizes(name, "groups", groups, 1, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpugrad.errors import ShapeError
 from gpugrad.families import composite
+from gpugrad.nn.functional.normalization import check_eps
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.reduction import together
 from gpugrad.nn.functional.softmax import floating
@@ -32,9 +33,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """sum(x1 * x2) / (max(norm(x1), eps) * max(norm(x2), eps)) along `dim`.
 
     Shapes: x1 and x2 broadcast; the result is without `dim`. Dtypes: real floating; 16 bits are computed with in float32.
-    Raises ShapeError if they do not broadcast, AxisError for an axis out of range, DTypeError for another dtype.
+    Raises ShapeError if they do not broadcast, AxisError for an axis out of range, DTypeError for another dtype,
+    OptionError for `eps` of 0 or less.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
     """
+    check_eps("cosine_similarity", eps, "vectors of zeros")
     a, b = _pair(x1, x2, "cosine_similarity")
     axis = normalize_axis(dim, len(a.shape), "cosine_similarity")
     units = [x / maximum(vector_norm(x, axis=axis, keepdims=True), eps) for x in (wide(a), wide(b))]

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.devices import to_numpy
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.errors import DTypeError, IndexingError, OptionError, ShapeError
 from gpugrad.families import A, composite, fused
 from gpugrad.modes import no_grad
 from gpugrad.nn.functional.precision import narrow, wide
+from gpugrad.nn.functional.reduction import checkable
 from gpugrad.ops.creation import raw_full
-from gpugrad.ops.elementwise import where
+from gpugrad.ops.elementwise import logical_or, where
 from gpugrad.ops.indexing import put, scatter_add, take
 from gpugrad.ops.linalg.norms import vector_norm
+from gpugrad.ops.reduction import max, min
 from gpugrad.ops.shape import expand_dims, reshape
 from gpugrad.tape import raw
 
@@ -32,7 +33,7 @@ def _weight_rule(g: Any, input: Any, padding_idx: int | None, scale_grad_by_freq
     if scale_grad_by_freq:
         ones = raw_full(raw(g), tuple(input.shape), 1, numpy.dtype("float32"))  # which counts to 2**24
         g = g / expand_dims(rows(scatter_add(ones, (input,), (count,), False), input), -1)
-    if padding_idx is not None:  # -1 is a name for the last row too
+    if padding_idx is not None:  # on a GPU, -1 is a name for the last row too
         g = where(expand_dims((input != padding_idx) & (input != padding_idx - count), -1), g, 0)
     return scatter_add(g, (input,), weight_shape, False)
 
@@ -62,21 +63,14 @@ def embedding(
     With `max_norm` the rows that are looked up and have a larger norm, of order `norm_type`, are first scaled to that norm, in the
     weight itself, whose values change; no gradient is taken of that.
     Raises DTypeError for an input that is not of integers, ShapeError for a weight that is no matrix, OptionError for `sparse`, since
-    gradients are dense, IndexingError for a `padding_idx` or, on the CPU, an element of `input` out of range; on a GPU these wrap
-    round, since checking them would wait for it.
+    gradients are dense, IndexingError for a `padding_idx` or, on the CPU, an element of `input` out of range, also a negative one;
+    on a GPU these wrap round, since checking them would wait for it.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
     """
     padding_idx = check_lookup("embedding", input, weight, padding_idx, sparse)
     if max_norm is not None:
         renormalize(input, weight, max_norm, norm_type)
-    try:
-        out: A = _embedding(input, weight, padding_idx, bool(scale_grad_by_freq))
-    except IndexingError:
-        numbers, count = to_numpy(raw(input)), weight.shape[0]  # type: ignore[attr-defined]
-        wrong = numbers[(numbers < -count) | (numbers >= count)].reshape(-1)[:1].tolist()
-        if not wrong:
-            raise
-        raise IndexingError(f"embedding: index {wrong[0]} is out of bounds for the {count} rows of weight") from None
+    out: A = _embedding(input, weight, padding_idx, bool(scale_grad_by_freq))
     return out
 
 
@@ -92,7 +86,14 @@ def check_lookup(name: str, input: Any, weight: Any, padding_idx: Any, sparse: b
     if len(shape) != 2:
         raise ShapeError(f"{name}: got weight {shape}, expected (num_embeddings, embedding_dim)")
     check_sparse(name, sparse)
-    return check_padding(name, padding_idx, shape[0])
+    padding_idx = check_padding(name, padding_idx, shape[0])
+    numbers = raw(input)
+    if checkable(numbers) and 0 not in numbers.shape and not (min(numbers) >= 0 and max(numbers) < shape[0]):
+        wrong = int(numbers[logical_or(numbers < 0, numbers >= shape[0])][0])
+        raise IndexingError(
+            f"{name}: index {wrong} is out of bounds for the {shape[0]} rows of weight, expected 0 to {shape[0] - 1}"
+        )
+    return padding_idx
 
 
 def check_sparse(name: str, sparse: bool) -> None:

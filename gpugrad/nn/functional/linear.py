@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.errors import DTypeError, ShapeError
 from gpugrad.families import A, composite, fused
 from gpugrad.ops.contraction import matmul
@@ -41,10 +42,12 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
 
     Shapes: input (..., in_features), weight (out_features, in_features), bias (out_features,) or None, result
     (..., out_features). Dtypes: floating; different ones promote.
-    Raises ShapeError for any other shapes, DTypeError for an input that is no array, DeviceError if the devices differ.
+    Raises ShapeError for any other shapes, DTypeError for an input that is no array or, with a floating weight, of integers,
+    DeviceError if the devices differ.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
     check_input(input, "linear")
+    check_kind(input, weight, "linear")
     x_shape, w_shape = input.shape, weight.shape  # type: ignore[attr-defined]
     if len(w_shape) != 2:
         raise ShapeError(f"linear: weight {tuple(w_shape)}, expected two axes, (out_features, in_features)")
@@ -62,3 +65,12 @@ def check_input(x: Any, name: str, what: str = "input") -> None:
     """Raise DTypeError for lists and whatever else is no array."""
     if not hasattr(x, "shape"):
         raise DTypeError(f"{name}: the {what} is {type(x).__name__}, expected a Tensor or an array; convert it with gg.asarray")
+
+
+def check_kind(x: Any, weight: Any, name: str) -> None:
+    """Raise DTypeError for an input of integers or booleans beside a floating weight: with them it would compute in float64."""
+    if not is_inexact(x.dtype) and is_inexact(weight.dtype):
+        raise DTypeError(
+            f"{name}: input has dtype {numpy_dtype(x.dtype)}, expected floating-point for a weight of {numpy_dtype(weight.dtype)}; "
+            "convert it with .astype(gg.float32)"
+        )

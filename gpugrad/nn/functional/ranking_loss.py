@@ -15,6 +15,7 @@ from gpugrad.nn.functional.reduction import (
     alike,
     check_reduction,
     check_same,
+    checkable,
     elementwise_loss,
     operands,
     together,
@@ -96,10 +97,12 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, *, reduct
     """input where target is 1, max(0, margin - input) where it is -1; `input` is a distance.
 
     Shapes: equal ones. Dtypes: floating; a target of integers takes that of the input.
-    Raises ShapeError if shapes differ or the mean is of nothing; OptionError for another `reduction`.
+    Raises ShapeError if shapes differ or the mean is of nothing; OptionError for another `reduction`, and on the CPU for a target with
+    anything but 1 and -1.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.HingeEmbeddingLoss.html
     """
     given = operands("hinge_embedding_loss", reduction, input, target=target)
+    _check_signs("hinge_embedding_loss", raw(target))
     return _hinge_embedding(*given, reduction=reduction, margin=margin)
 
 
@@ -108,7 +111,8 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     """1 - cos(input1, input2) where target is 1, max(0, cos(input1, input2) - margin) where it is -1.
 
     Shapes: inputs (N, D) and target (N,), or (D,) and (). Dtypes: floating; a target of integers takes that of the inputs.
-    Raises ShapeError if shapes do not fit or the mean is of nothing; OptionError for another `reduction`.
+    Raises ShapeError if shapes do not fit or the mean is of nothing; OptionError for another `reduction`, and on the CPU for a target
+    with anything but 1 and -1, for which there would be no loss.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
     """
     name = "cosine_embedding_loss"
@@ -118,7 +122,17 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
         raise ShapeError(
             f"{name}: got inputs {shape} and target {tuple(target.shape)}, expected (N, D) and (N,), or (D,) and ()"
         )
+    _check_signs(name, raw(target))
     return _cosine_embedding(*together(x, y, alike(target, x)), reduction=reduction, margin=margin)
+
+
+def _check_signs(name: str, target: Any) -> None:
+    """Raise OptionError unless all labels are 1 or -1; not on a GPU, which would have to be waited for, nor while traced."""
+    if checkable(target) and any(logical_and(target != 1, target != -1)):
+        raise OptionError(
+            f"{name}: target has elements other than 1 and -1, expected labels 1 (alike) and -1 (not); of labels 1 and 0 make them by "
+            "2 * target - 1"
+        )
 
 
 @composite

@@ -8,7 +8,7 @@ from typing import Any
 from gpugrad.errors import OptionError
 from gpugrad.families import composite, fused
 from gpugrad.nn.functional.precision import narrow, wide
-from gpugrad.nn.functional.reduction import check_reduction, check_same, elementwise_loss, operands, reduced, weighted
+from gpugrad.nn.functional.reduction import alike, check_reduction, check_same, elementwise_loss, operands, reduced, weighted
 from gpugrad.ops.elementwise import abs, square, subtract, where
 
 
@@ -55,14 +55,14 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean", weight: Any = 
 
     With a `weight` each is multiplied by it, and the mean is over the sum of the weights.
     Shapes: equal ones. PyTorch broadcasts with a warning, because (N, 1) against (N,) is nearly always a mistake; here it
-    is an error. Dtypes: floating; different ones promote.
+    is an error. Dtypes: floating; different ones promote, and a target of integers takes that of the input.
     Raises ShapeError if the shapes differ, or for the mean of no elements; OptionError for another `reduction`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
     check_reduction(reduction, "mse_loss")
     check_same("mse_loss", reduction, input, target=target, weight=weight)
     if weight is None:
-        return _mse(input, target, reduction=reduction)
+        return _mse(input, alike(target, input), reduction=reduction)
     return _weighted_mse(*operands("mse_loss", reduction, input, target=target, weight=weight), reduction=reduction)
 
 

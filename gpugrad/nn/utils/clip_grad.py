@@ -35,11 +35,12 @@ def clip_grad_norm_(
     min(1, max_norm / (norm + 1e-6)). The norm is a 0-d Tensor where the first gradient is, in float32 or wider; 0 if no parameter
     has a gradient. Gradients are scaled where they are, unless a graph or the user holds the same memory, who keep what they have.
     Raises AnomalyError if the norm is nan or inf and `error_if_nonfinite`, which waits for a GPU (otherwise all gradients become
-    0 or nan); OptionError for another `norm_type`, DTypeError for what is no Tensor.
+    0 or nan); OptionError for another `norm_type` and a negative `max_norm`, DTypeError for what is no Tensor.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
     owners = _with_gradients(parameters, "clip_grad_norm_")
-    found = _norm("clip_grad_norm_", [owner.grad.array for owner in owners], max_norm, norm_type, error_if_nonfinite)
+    limit = _limit_of("clip_grad_norm_", "max_norm", max_norm)
+    found = _norm("clip_grad_norm_", [owner.grad.array for owner in owners], limit, norm_type, error_if_nonfinite)
     if found is None:
         return asarray(0.0)
     norm, factor = found
@@ -61,11 +62,12 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
 def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor) -> None:
     """Scale the gradients by min(1, max_norm / (total_norm + 1e-6)): :func:`clip_grad_norm_` with a norm that is known.
 
-    Raises DTypeError for what is no Tensor.
+    Raises DTypeError for what is no Tensor, OptionError for a negative `max_norm`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grads_with_norm_.html
     """
     owners = _with_gradients(parameters, "clip_grads_with_norm_")
-    _scale_all(owners, _clip_factor(asarray(total_norm).array, float(max_norm)))
+    limit = _limit_of("clip_grads_with_norm_", "max_norm", max_norm)
+    _scale_all(owners, _clip_factor(asarray(total_norm).array, limit))
 
 
 def _norm(name: str, arrays: list[Any], max_norm: float, norm_type: float, error_if_nonfinite: bool) -> tuple[Any, Any] | None:
@@ -114,15 +116,25 @@ def scale_gradients(parameters: Tensor | Iterable[Tensor], factor: float) -> Non
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value]; nan stays.
 
-    Gradients are changed as by :func:`clip_grad_norm_`. Raises DTypeError for what is no Tensor, and for complex gradients.
+    Gradients are changed as by :func:`clip_grad_norm_`. Raises DTypeError for what is no Tensor, and for complex gradients; OptionError for a
+    negative `clip_value`.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
     """
     owners = _with_gradients(parameters, "clip_grad_value_")
     for dtype in {numpy_dtype(owner.grad.array.dtype) for owner in owners}:
         if dtype.kind == "c":
             raise DTypeError(f"clip_grad_value_: got a gradient of {dtype}, expected real ones: complex numbers have no order")
+    limit = _limit_of("clip_grad_value_", "clip_value", clip_value)
     for owner in owners:
-        _update(owner, _limit, _limit_in_place, float(clip_value))
+        _update(owner, _limit, _limit_in_place, limit)
+
+
+def _limit_of(name: str, option: str, value: Any) -> float:
+    """The limit as a number. Raises OptionError for a negative one, which would turn gradients round, and for nan."""
+    limit = float(value)
+    if not limit >= 0:
+        raise OptionError(f"{name}: {option} is {value}, expected 0 or more")
+    return limit
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor], name: str) -> list[Any]:

@@ -8,6 +8,7 @@ from gpugrad.arrays.devices import device_of
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.nn import init
+from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.module import Module
 from gpugrad.nn.utils.parametrize import register_parametrization
 from gpugrad.ops.contraction import matmul
@@ -68,13 +69,12 @@ class _Orthogonal(Module):
 
     def forward(self, x: Any) -> Any:
         """The orthogonal matrix."""
-        wide = x.shape[-2] < x.shape[-1]
-        if wide:
-            x = matrix_transpose(x)
-        q = _reflections(x) if self.orthogonal_map == "householder" else self._of_skew(x)
+        is_wide = x.shape[-2] < x.shape[-1]
+        tall = wide(matrix_transpose(x) if is_wide else x)
+        q = _reflections(tall) if self.orthogonal_map == "householder" else self._of_skew(tall)
         if self.base is not None:
-            q = matmul(self.base, q)
-        return matrix_transpose(q) if wide else q
+            q = matmul(wide(self.base), q)
+        return narrow(matrix_transpose(q) if is_wide else q, x)
 
     def _of_skew(self, x: Any) -> Any:
         """The first columns of exp(A) or of Cayley's transform of A, the skew-symmetric matrix of X."""

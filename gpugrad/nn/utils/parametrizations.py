@@ -7,7 +7,7 @@ from typing import Any
 
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.errors import AxisError, OptionError, ShapeError
-from gpugrad.modes import no_grad
+from gpugrad.modes import no_grad, recomputing
 from gpugrad.nn import init
 from gpugrad.nn.functional.precision import wide
 from gpugrad.nn.module import Module
@@ -127,7 +127,7 @@ class _SpectralNorm(Module):
         if len(weight.shape) == 1:
             return self._unit(weight)
         matrix = self._matrix(weight)
-        if self.training:
+        if self.training and not recomputing.get():
             with no_grad():
                 self._iterate(matrix.detach(), self.n_power_iterations)
         # Copies, which later steps do not change under a graph that holds them.

@@ -118,10 +118,12 @@ def pad_packed_sequence(
     """The inverse of :func:`pack_padded_sequence`: a padded batch (T, N, ...), or (N, T, ...) with `batch_first`, and the lengths.
 
     T is the longest length, or `total_length`. The lengths are integers on the host; those of sequences that had to be sorted are
-    read back from a GPU, which waits for it. Raises ShapeError for a `total_length` that is
+    read back from a GPU, which waits for it. Raises DTypeError for what is no PackedSequence, ShapeError for a `total_length` that is
     shorter than the longest sequence.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_packed_sequence.html
     """
+    if not isinstance(sequence, PackedSequence):
+        raise DTypeError(f"pad_packed_sequence: got {type(sequence).__name__}, expected a PackedSequence")
     data, sizes = sequence.data, sequence.steps
     total = len(sizes) if total_length is None else total_length
     if total < len(sizes):

@@ -184,3 +184,9 @@ def test_arrays_on_two_devices():
         pytest.skip("needs a GPU, or GPUGRAD_TEST_STANDIN=1")
     with pytest.raises(DeviceError, match="cpu.*cuda|cuda.*cpu"):
         F.conv1d(gg.ones((1, 3)), gg.ones((1, 1, 2), device="cuda"))
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+def test_integers_go_with_no_floating_weight(name):
+    with pytest.raises(DTypeError, match=f"^{name}: input has dtype uint8, expected floating-point for a weight of float32"):
+        getattr(F, name)(np.ones((1, 2, 4, 4), "uint8"), np.ones((2, 2, 3, 3), "float32"))

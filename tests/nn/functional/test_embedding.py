@@ -43,7 +43,7 @@ def test_the_gradient_is_that_of_pytorch(options, dtype, backend):
 
 def test_the_padding_row_has_gradient_zero_whatever_comes_in():
     weight = gg.tensor(WEIGHT, requires_grad=True)
-    out = F.embedding(np.array([0, 1, -5]), weight, padding_idx=0)
+    out = F.embedding(np.array([0, 1, 0]), weight, padding_idx=0)
     out.backward(gg.asarray([[np.nan] * 3, [1.0] * 3, [np.inf] * 3], dtype=gg.float64))
     assert weight.grad.tolist()[:2] == [[0.0] * 3, [1.0] * 3]
 
@@ -77,7 +77,9 @@ EXPECTS = "expected an array of integers, the numbers of rows of the weight"
         (INPUT, WEIGHT[0], None, ShapeError, "embedding: got weight (3,), expected (num_embeddings, embedding_dim)"),
         (INPUT, WEIGHT, 5, IndexingError, "embedding: padding_idx is 5, expected the number of one of the 5 rows of weight"),
         (INPUT, WEIGHT, -6, IndexingError, "embedding: padding_idx is -6"),
-        (INPUT + 1, WEIGHT, None, IndexingError, "embedding: index 5 is out of bounds for the 5 rows of weight"),
+        (INPUT + 1, WEIGHT, None, IndexingError, "embedding: index 5 is out of bounds for the 5 rows of weight, expected 0 to 4"),
+        (INPUT - 1, WEIGHT, None, IndexingError, "embedding: index -1 is out of bounds for the 5 rows of weight, expected 0 to 4"),
+        (INPUT.astype("uint8") + np.uint8(251), WEIGHT, None, IndexingError, "embedding: index 252 is out of bounds"),
     ],
 )  # fmt: skip
 def test_what_is_refused(input, weight, padding_idx, error, message):
@@ -88,6 +90,14 @@ def test_what_is_refused(input, weight, padding_idx, error, message):
 def test_a_padding_idx_that_is_no_number_of_a_row():
     with pytest.raises(gg.DTypeError, match="embedding: padding_idx is 1.5, expected the number of a row, or None"):
         F.embedding(gg.asarray([0, 1]), gg.ones((3, 2)), padding_idx=1.5)
+
+
+@pytest.mark.parametrize("index", [-1, 3])
+def test_an_index_out_of_range_scales_no_row(index):
+    weight = gg.tensor(np.full((3, 2), 9.0))
+    with pytest.raises(IndexingError):
+        F.embedding(gg.asarray([0, index]), weight, max_norm=1.0)
+    assert (weight.numpy() == 9).all()
 
 
 def test_rows_beyond_the_largest_norm_are_scaled_in_the_weight():

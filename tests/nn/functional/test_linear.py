@@ -71,3 +71,13 @@ def test_lists_are_no_input():
         DTypeError, match="^linear: the input is list, expected a Tensor or an array; convert it with gg.asarray$"
     ):
         F.linear([[1.0, 2.0]], np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+def test_integers_go_with_no_floating_weight(dtype):
+    with pytest.raises(
+        DTypeError,
+        match=rf"^linear: input has dtype {dtype}, expected floating-point for a weight of float32; convert it with .astype",
+    ):
+        F.linear(np.ones((2, 3), dtype), np.ones((4, 3), "float32"))
+    assert F.linear(np.ones((2, 3), int), np.ones((4, 3), int)).tolist() == [[3] * 4] * 2

@@ -86,6 +86,18 @@ def test_integers_are_targets_and_not_inputs(function):
             "cosine_embedding_loss: got inputs (3, 2) and target (3, 2), expected (N, D) and (N,), or (D,) and ()",
         ),
         (
+            lambda: F.cosine_embedding_loss(HALF, HALF, np.array([0, 1, -1])),
+            OptionError,
+            "cosine_embedding_loss: target has elements other than 1 and -1, expected labels 1 (alike) and -1 (not); of labels 1 and 0 "
+            "make them by 2 * target - 1",
+        ),
+        (
+            lambda: F.hinge_embedding_loss(HALF[:, 0], np.array([1.0, 0.5, -1.0])),
+            OptionError,
+            "hinge_embedding_loss: target has elements other than 1 and -1, expected labels 1 (alike) and -1 (not); of labels 1 and 0 "
+            "make them by 2 * target - 1",
+        ),
+        (
             lambda: F.triplet_margin_loss(HALF, HALF, HALF, 0.0),
             OptionError,
             "triplet_margin_loss: margin is 0.0, expected a positive number",
@@ -195,3 +207,9 @@ def test_variances_below_eps_are_held_there():
     loss.backward(np.ones(2, "float32"))
     np.testing.assert_allclose(loss.detach().numpy(), [(np.log(0.5) + 2) / 2, 0.5], rtol=1e-6)
     np.testing.assert_allclose(var.grad.numpy(), [-1.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+def test_the_squared_error_of_an_integer_target_has_the_dtype_of_the_input(dtype):
+    loss = F.mse_loss(np.full(2, 0.5, "float32"), np.array([1, 0], dtype))
+    assert loss.dtype == np.float32 and loss == 0.25

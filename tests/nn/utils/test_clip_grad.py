@@ -7,9 +7,9 @@ import pytest
 from backends import Backend
 
 import gpugrad as gg
-from gpugrad.errors import AnomalyError, DTypeError, GpugradError
+from gpugrad.errors import AnomalyError, DTypeError, GpugradError, OptionError
 from gpugrad.nn import utils
-from gpugrad.nn.utils import clip_grad_norm_, clip_grad_value_
+from gpugrad.nn.utils import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_
 
 SHAPES = [(3, 4), (70, 30), (), (2000,), (0, 3)]
 ORDERS = pytest.mark.parametrize("order", [2.0, 2, 1, 3, 2.5, math.inf])
@@ -210,3 +210,16 @@ def test_the_norm_of_nothing():
     utils.clip_grads_with_norm_([gg.ones(2).requires_grad_()], 1.0, gg.asarray(2.0))
     with pytest.raises(AnomalyError, match="get_total_norm: the norm of order 2.0 of the gradients is inf"):
         utils.get_total_norm([gg.asarray([math.inf])], error_if_nonfinite=True)
+
+
+@pytest.mark.parametrize("limit", [-1.0, float("nan")])
+def test_a_negative_limit_would_turn_gradients_round(limit):
+    p = gg.tensor([1.0], requires_grad=True)
+    p.grad = gg.tensor([3.0])
+    with pytest.raises(OptionError, match=f"clip_grad_norm_: max_norm is {limit}, expected 0 or more"):
+        clip_grad_norm_(p, limit)
+    with pytest.raises(OptionError, match=f"clip_grads_with_norm_: max_norm is {limit}, expected 0 or more"):
+        clip_grads_with_norm_(p, limit, gg.tensor(3.0))
+    with pytest.raises(OptionError, match=f"clip_grad_value_: clip_value is {limit}, expected 0 or more"):
+        clip_grad_value_(p, limit)
+    assert p.grad.tolist() == [3.0]

@@ -117,3 +117,15 @@ def test_orthogonal_gradients_on_every_backend(orthogonal_map, backend):
     for y, z in zip(*found, strict=True):
         assert np.any(z)
         np.testing.assert_allclose(y, z, atol=1e-12)
+
+
+def test_a_checkpoint_computes_again_with_the_same_spectral_norm():
+    gg.manual_seed(0)
+    layer = spectral_norm(nn.Linear(3, 4, dtype=gg.float64))
+    state, x = layer.state_dict(), gg.tensor([[1.0, -2.0, 3.0]], dtype=gg.float64, requires_grad=True)
+
+    def gradient(function):
+        layer.load_state_dict(state)
+        return gg.gradients(gg.sum(function(x) ** 2), [x])[0].tolist()
+
+    assert gradient(gg.checkpoint(layer)) == gradient(layer)

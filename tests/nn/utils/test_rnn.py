@@ -95,6 +95,7 @@ def test_a_packed_sequence_is_a_tuple_that_moves():
          "pad_packed_sequence: total_length is 3, expected at least the longest length, 4"),
         (lambda: pad_packed_sequence(PackedSequence(X[0], [2, 3])), ShapeError,
          "PackedSequence: batch_sizes [2, 3] for data (4, 2), expected positive numbers that do not grow and add up"),
+        (lambda: pad_packed_sequence(X), DTypeError, "pad_packed_sequence: got ndarray, expected a PackedSequence"),
         (lambda: pad_sequence([]), ShapeError, "pad_sequence: got no sequences, expected one or more"),
         (lambda: pad_sequence([X[0], X[0, :, :1]]), ShapeError, "got sequences (4, 2), (4, 1), expected (L, ...) that differ in L"),
         (lambda: pad_sequence([X[0]], padding_side="top"), OptionError, "padding_side is 'top', expected 'right' or 'left'"),
