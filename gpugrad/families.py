@@ -123,7 +123,7 @@ def _elementwise(definition: Any, name: str, formula: str, rules: dict[str, Grad
     definition.__doc__ = (
         f"{formula}, elementwise.\n\n"
         f"Shapes: {'the two operands broadcast' if two else 'any, and the result has the same'}. "
-        "Dtypes: as NumPy and CuPy; a Python number never widens an array.\n"
+        f"Dtypes: as NumPy and CuPy; a Python number never widens an array{', but a float makes bfloat16 float32' if two else ''}.\n"
         f"{gradient}{' ' + note if note else ''}\n\n"
         f"Raises {'ShapeError if the shapes do not broadcast, DeviceError if the devices differ, ' if two else ''}"
         "DTypeError for a dtype that it does not take.\n"

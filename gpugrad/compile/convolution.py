@@ -27,7 +27,7 @@ import numpy
 
 from gpugrad.arrays.windows import Sizes, Window
 from gpugrad.compile import build
-from gpugrad.compile.runtime import launcher, plan
+from gpugrad.compile.runtime import contiguous, launcher, plan
 
 SMALLEST = 2**12
 """Multiplications from which on a kernel runs: below, compiling it may never pay off."""
@@ -173,10 +173,6 @@ def _found(name: str, arrays: tuple[Any, ...], batch: int, sizes: Sizes, weight:
     return _call(name, dtype.char, batch, sizes, weight, **options)
 
 
-def _contiguous(x: Any) -> Any:
-    return numpy.asarray(x, order="C")
-
-
 def convolution(otherwise: Callable[..., Any]) -> Callable[..., Any]:
     """The convolution of NumPy arrays, with a bias or without; what there is no kernel for goes to `otherwise`."""
 
@@ -186,7 +182,7 @@ def convolution(otherwise: Callable[..., Any]) -> Callable[..., Any]:
         if call is None or x.shape[1] != weight.shape[1] * options["groups"]:
             return otherwise(x, weight, *bias, **options)
         out = numpy.empty((x.shape[0], weight.shape[0], *call.counts), x.dtype)
-        call.launch(call.plan, out, *map(_contiguous, (x, weight, *bias)))
+        call.launch(call.plan, out, *map(contiguous, (x, weight, *bias)))
         return out
 
     return kernel
@@ -205,7 +201,7 @@ def input_gradient(otherwise: Callable[..., Any]) -> Callable[..., Any]:
         if len(call.by_phase) > 1:
             swapped = numpy.concatenate([swapped[..., taps].reshape(-1) for taps in call.by_phase])
         out = numpy.zeros((g.shape[0], channels * groups, *shape), g.dtype)  # no tap meets what lies in other phases
-        call.launch(call.plan, out, _contiguous(g), _contiguous(swapped))
+        call.launch(call.plan, out, contiguous(g), contiguous(swapped))
         return out
 
     return kernel
@@ -220,7 +216,7 @@ def weight_gradient(otherwise: Callable[..., Any]) -> Callable[..., Any]:
         call = _found("weight_gradient", (g, x), x.shape[0], x.shape[2:], weight, options)
         if call is not None and (len(g), *g.shape[2:]) == (len(x), *call.counts):
             out = numpy.empty((call.shares, *weight), x.dtype)
-            call.launch(call.plan, out, _contiguous(g), _contiguous(x))
+            call.launch(call.plan, out, contiguous(g), contiguous(x))
             total = out[0] if call.shares == 1 else numpy.add.reduce(out, 0)
             if numpy.isfinite(total).all():
                 return total

@@ -18,7 +18,7 @@ import numpy
 from gpugrad.compile import build
 from gpugrad.compile.cpu import HEAD
 from gpugrad.compile.locks import Lock
-from gpugrad.compile.runtime import launcher, plan
+from gpugrad.compile.runtime import contiguous, launcher, plan
 
 Sizes = tuple[int, ...]
 
@@ -61,16 +61,16 @@ def forward(
     sums: Any, h: Any, c: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, *, cell: str, sizes: Sizes, reverse: bool
 ) -> tuple[Any, Any, Any, Kept]:
     """The results of all steps, the last states, and what the gradient needs. `sums` is written over."""
-    sums = numpy.ascontiguousarray(sums)
+    sums = contiguous(sums)
     (rows, gates), (batch, width) = sums.shape, h.shape
     hidden = gates // _GATES[cell]
-    h, c = numpy.ascontiguousarray(h), None if c is None else numpy.ascontiguousarray(c)
+    h, c = contiguous(h), None if c is None else contiguous(c)
     states = numpy.empty((rows + batch, width), sums.dtype)
     initial, out = (states[rows:], states[:rows]) if reverse else (states[:batch], states[batch:])
     initial[...] = h
     last_h, last_c = h.copy(), None if c is None else c.copy()
     kept = out if gates == hidden else numpy.empty((rows, hidden), sums.dtype)
-    biases = [numpy.zeros(gates, sums.dtype) if b is None else numpy.ascontiguousarray(b) for b in (b_ih, b_hh)]
+    biases = [numpy.zeros(gates, sums.dtype) if b is None else contiguous(b) for b in (b_ih, b_hh)]
     after = out if w_hr is None else numpy.empty((rows, hidden), sums.dtype)
     w = _packed(w_hh.T)
     outputs = sums, out, kept, last_h, last_h if last_c is None else last_c, after
@@ -91,7 +91,7 @@ def backward(
     w = _packed(w_hh)
     projected = dh if w_hr is None else numpy.empty_like(out)
     outputs = dx, dr, dh, dh if dc is None else dc, projected
-    inputs = w, numpy.ascontiguousarray(dout), sums, out, kept, h, h if c is None else c, w if w_hr is None else _packed(w_hr)
+    inputs = w, contiguous(dout), sums, out, kept, h, h if c is None else c, w if w_hr is None else _packed(w_hr)
     _run(cell, "_gradient", sizes, hidden, h.shape[1], reverse, *outputs, *inputs)
     if sizes[0] == sizes[-1]:
         before = states[batch:] if reverse else states[:rows]

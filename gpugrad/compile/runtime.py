@@ -14,6 +14,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from gpugrad.compile import build
 from gpugrad.errors import OptionError
@@ -25,6 +26,11 @@ _library: ctypes.PyDLL | None = None  # calls keep the GIL
 _launcher: Launcher | None = None
 _threads = 0  # 0: the environment decides
 _MOST_THREADS = 1024  # as in runtime.c
+
+
+def contiguous(x: Any) -> Any:
+    """A NumPy array as kernels in C read it: without gaps, and aligned; x itself if it is."""
+    return x if x.flags.c_contiguous and x.flags.aligned else x.copy(order="C")
 
 
 def launcher() -> Launcher | None:

@@ -11,7 +11,7 @@ from gpugrad.arrays.dtypes import DTypeLike
 from gpugrad.arrays.windows import Sizes, as_sizes, as_window
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.nn import init
-from gpugrad.nn.functional.conv import _check_shapes, conv1d, conv2d, conv3d
+from gpugrad.nn.functional.conv import check_shapes, conv1d, conv2d, conv3d
 from gpugrad.nn.functional.conv_transpose import check_transposed, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.pad import pad
@@ -127,7 +127,7 @@ class _Convolution(_Kernels):
         if self.padding_mode != "zeros":
             name = self.function.__name__
             check_input(input, name)
-            _check_shapes(name, self.ndim, tuple(input.shape), tuple(self.weight.shape), None, self.groups)
+            check_shapes(name, self.ndim, tuple(input.shape), tuple(self.weight.shape), None, self.groups)
             input, padding = pad(input, self._around, self.padding_mode), 0
         return type(self).function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 

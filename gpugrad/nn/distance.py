@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from gpugrad.nn.functional.distance import cosine_similarity, pairwise_distance
+from gpugrad.nn.functional.normalization import check_eps
 from gpugrad.nn.module import Module
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle of x1 and x2 along `dim`: :func:`gpugrad.nn.functional.cosine_similarity`."""
+    """The cosine of the angle of x1 and x2 along `dim`: :func:`gpugrad.nn.functional.cosine_similarity`.
+
+    Raises OptionError for `eps` of 0 or less.
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
+        check_eps("CosineSimilarity", eps, "vectors of zeros")
         self.dim = dim
         self.eps = eps
 

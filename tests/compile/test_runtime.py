@@ -425,3 +425,13 @@ def test_the_process_ends_though_threads_sleep_or_work():
     code = FORK.partition("parent = ")[0] + "threading.Thread(target=threads, daemon=True).start(); print('done')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout.strip(), done.stderr, done.returncode) == ("done", "", 0)
+
+
+def test_kernels_get_arrays_without_gaps_and_aligned():
+    x = np.arange(12.0).reshape(3, 4)
+    assert runtime.contiguous(x) is x
+    unaligned = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float64).reshape(x.shape)
+    unaligned[...] = x
+    for y in (x.T, x[::-1], x[:, ::2], unaligned):
+        found = runtime.contiguous(y)
+        assert found.flags.c_contiguous and found.flags.aligned and np.array_equal(found, y)

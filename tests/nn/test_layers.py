@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from layers.run import called, everything, inputs, made, objective
 
 import gpugrad as gg
 from gpugrad import nn
+from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.tape import Tensor
 from gpugrad.trees import leaves, map_leaves
 
@@ -24,6 +26,13 @@ ABSTRACT = {"Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", 
 def of(cases: list[LayerCase]) -> Any:
     """Parametrize a test by cases."""
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.id)
+
+
+on_numpy = pytest.mark.skipif(
+    not "numpy".startswith(os.environ.get("GPUGRAD_TEST_BACKENDS", "")),
+    reason="on NumPy, which GPUGRAD_TEST_BACKENDS leaves out",
+)
+"""For tests that are the same whatever the backends: one run of the suite for each would repeat them."""
 
 
 def test_every_layer_has_a_case() -> None:
@@ -51,6 +60,7 @@ def test_single_precision_stays_single_and_close(case: LayerCase, backend: Backe
             np.testing.assert_allclose(found[name], x, rtol=0, atol=3e-5 * scale, err_msg=name)
 
 
+@on_numpy
 @of(CASES)
 def test_gradients_are_those_of_differences(case: LayerCase) -> None:
     """In one random direction of all inputs and parameters."""
@@ -74,6 +84,7 @@ def test_gradients_are_those_of_differences(case: LayerCase) -> None:
     assert slope != 0
 
 
+@on_numpy
 @of(CASES)
 def test_weights_go_through_a_file(case: LayerCase, tmp_path: Path) -> None:
     """Into a layer that was made with other random numbers."""
@@ -86,6 +97,7 @@ def test_weights_go_through_a_file(case: LayerCase, tmp_path: Path) -> None:
         assert np.array_equal(y.detach().numpy(), z.detach().numpy(), equal_nan=True)
 
 
+@on_numpy
 @of(CASES)
 def test_arrays_give_what_tensors_give(case: LayerCase) -> None:
     """A layer takes plain arrays, and does not write into them."""
@@ -98,6 +110,7 @@ def test_arrays_give_what_tensors_give(case: LayerCase) -> None:
     assert all(np.array_equal(x, y) for x, y in zip(after, before, strict=True))
 
 
+@on_numpy
 @of(CASES)
 def test_mixed_precision_comes_close(case: LayerCase) -> None:
     """Under autocast parameters and inputs of 32 bits keep gradients of 32 bits, near those of single precision."""
@@ -115,3 +128,31 @@ def test_mixed_precision_comes_close(case: LayerCase) -> None:
         if y.dtype.kind == "f":
             scale = max(1.0, float(np.max(np.abs(y.numpy()), initial=0)))
             np.testing.assert_allclose(x.numpy().astype("float32"), y.numpy(), rtol=0, atol=0.03 * scale)
+
+
+@on_numpy
+@of(CASES)
+def test_layers_of_16_bits_come_close(case: LayerCase) -> None:
+    """Results and gradients of bfloat16, near those that the same numbers give in single precision."""
+
+    def run(layer: Any, dtype: Any) -> tuple[list[Any], list[Any]]:
+        args, options = map_leaves(
+            lambda x: (
+                x.detach().astype(short).astype(dtype).requires_grad_() if isinstance(x, Tensor) and x.requires_grad else x
+            ),
+            [*inputs(case)],
+        )
+        outputs = called(case, layer.to(dtype), args, options)
+        objective([y.astype(gg.float32) if y.dtype == short else y for y in outputs], precision="float32").backward()
+        given = [x for x in leaves([args, options]) if isinstance(x, Tensor) and x.requires_grad]
+        return outputs, [x.grad for x in (*given, *layer.parameters())]
+
+    short = numpy_dtype("bfloat16")
+    results, gradients = run(made(case).to(short), short)
+    expected, slopes = run(made(case).to(short), gg.float32)
+    assert [y.dtype for y in results] == [short if y.dtype == gg.float32 else y.dtype for y in expected]
+    for x, y in zip(results + gradients, expected + slopes, strict=True):
+        assert (x is None) == (y is None)
+        if x is not None and x.dtype == short:
+            scale = max(1.0, float(np.max(np.abs(y.detach().numpy()), initial=0)))
+            np.testing.assert_allclose(x.detach().numpy().astype("float32"), y.detach().numpy(), rtol=0, atol=0.06 * scale)

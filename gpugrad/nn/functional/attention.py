@@ -10,20 +10,18 @@ of higher order the definitions run on Tensors.
 from __future__ import annotations
 
 import builtins
+import functools
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import numpy
 
 from gpugrad.arrays.dtypes import numpy_dtype
-from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
-from gpugrad.debug import caller, examine
 from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, fused
-from gpugrad.modes import DEBUG, flags, is_grad_enabled
+from gpugrad.joint import jointly
 from gpugrad.nn.functional.dropout import _dropout, check_probability, drawn
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide
@@ -34,7 +32,7 @@ from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import exp, log, where
 from gpugrad.ops.reduction import max, sum
 from gpugrad.ops.shape import broadcast_to, concat, matrix_transpose, reshape, tril
-from gpugrad.tape import Joint, Node, Tensor, raw
+from gpugrad.tape import Tensor, raw
 
 _NAME = "scaled_dot_product_attention"
 
@@ -281,7 +279,11 @@ def scaled_dot_product_attention(
         width = query.shape[-1]  # type: ignore[attr-defined]
         scale = 1 / math.sqrt(width) if width else 1.0
     dropout = _drawn(raw(query), shape, dropout_p)
-    out: A = _recorded((query, key, value, attn_mask), scale=float(scale), causal=bool(is_causal), dropout=dropout)
+    options: dict[str, Any] = {"scale": float(scale), "causal": bool(is_causal), "dropout": dropout}
+    out: A
+    (out,) = jointly(
+        _NAME, (query, key, value, attn_mask), functools.partial(_forward, **options), functools.partial(_gradient, **options)
+    )
     return out
 
 
@@ -294,37 +296,24 @@ def _drawn(query: Any, shape: tuple[int, ...], p: float) -> Dropout | None:
     return None if found is None else Dropout(*found)
 
 
-def _recorded(operands: tuple[Any, ...], **options: Any) -> Any:
-    """The result of attention for Tensors or arrays, with a node if one of them records."""
-    arrays = tuple(raw(x) for x in operands)
-    types = tuple(type(x) for x in arrays)
-    try:
-        out, logsumexp = _FORWARD.combined[types](*arrays, **options)
-    except Exception as error:
-        raise explain(_NAME, error, arrays, {}) from None
-    if not any(isinstance(x, Tensor) for x in operands):
-        return out
-    nodes = tuple(x.node if isinstance(x, Tensor) else None for x in operands)
-    parents = tuple(node for node in nodes if node is not None)
-    if not parents or not is_grad_enabled():
-        result = Tensor(out)
-    else:
+def _forward(*operands: Any, **options: Any) -> tuple[tuple[Any], tuple[Any, Any]]:
+    """The results, of which there is one, and what the gradient needs."""
+    kept = _chosen(_FORWARD, _attention, operands)(*operands, **options)
+    return kept[:1], kept
 
-        def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
-            (g,) = gradients
-            wanted = tuple(node is not None for node in nodes)
-            if create_graph:  # with results that are linked to the operands, too
-                linked = [None if x is None else Tensor(x, node) for x, node in zip(arrays, nodes, strict=True)]
-                found = _attention_gradient(g, *linked, *_attention(*linked, **options), **options, wanted=wanted)  # type: ignore[arg-type, call-arg]
-            else:
-                found = _BACKWARD.combined[types](g, *arrays, out, logsumexp, **options, wanted=wanted)
-            return [(node, gradient) for node, gradient in zip(nodes, found, strict=True) if node is not None]
 
-        joint = Joint(_NAME, parents, pull, 1)
-        if flags() & DEBUG:
-            joint.site = caller()
-        result = Tensor(out, joint.output(0, out))
-    return examine(result, _NAME, arrays) if flags() & DEBUG else result
+def _gradient(
+    gradients: list[Any], operands: tuple[Any, ...], kept: Any, wanted: tuple[bool, ...], **options: Any
+) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = _chosen(_BACKWARD, _attention_gradient, operands)(
+        *gradients, *operands, *kept, **options, wanted=wanted
+    )
+    return found
+
+
+def _chosen(kernels: Kernels, definition: Any, operands: tuple[Any, ...]) -> Any:
+    """What runs on these operands."""
+    return definition if any(isinstance(x, Tensor) for x in operands) else kernels.combined[tuple(map(type, operands))]
 
 
 def _checked(query: Any, key: Any, value: Any, mask: Any, grouped: bool) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from gpugrad.derived import derived
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.families import A, composite
-from gpugrad.modes import no_grad
+from gpugrad.modes import no_grad, recomputing
 from gpugrad.nn.functional.normalization import affine, check_channels, check_eps, standardized
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.ops.creation import raw_full
@@ -114,7 +114,7 @@ def _normalized(
     if own and count == 1:
         raise ShapeError(
             f"{name}: input {shape} has one number to take the mean and the variance of, expected more than 1 for each channel"
-            f"{' of each image' if axes == (2,) else ''}; with {option}=False the running statistics serve"
+            f"{' of each image' if axes == (2,) else ''}; with {option}=False (a layer: after eval()) the running statistics serve"
         )
     column = (shape[1], 1)
     weight, bias = (v if v is None else reshape(v, column) for v in (weight, bias))
@@ -126,7 +126,7 @@ def _normalized(
         return reshape(_running_norm(x, centre, spread, weight, bias, float(eps)), shape)
     out, centre, spread = _batch_norm(x, weight, bias, axes, float(eps))
     out = reshape(out, shape)
-    if running_mean is not None:
+    if running_mean is not None and not recomputing.get():
         moved = _moved(
             raw(running_mean), raw(running_var), raw(centre), raw(spread), raw(momentum), count / (count - 1)
         )  # fmt: skip

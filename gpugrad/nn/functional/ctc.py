@@ -64,8 +64,8 @@ def _alphas_rule(g: Any, emissions: Any, skip: Any, out: Any) -> Any:
     edge = _edge(g[0, ...], 0.0)
     *earlier, last = unstack(g)
     gradients = [last]
-    for parts in zip(*(reversed(unstack(x)) for x in shares), strict=True):
-        gradients.append(_backward(earlier.pop(), gradients[-1], *parts, edge))
+    for stay, step, jump in zip(*(reversed(unstack(x)) for x in shares), strict=True):
+        gradients.append(_backward(earlier.pop(), gradients[-1], stay, step, jump, edge))
     gradients[-1] = where(_numbers(g, g.shape[-1]) < 2, gradients[-1], 0)
     return stack(gradients[::-1])
 

@@ -64,7 +64,7 @@ def normalize(input: A, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: flo
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html
     """
     check_input(input, "normalize")
-    check_eps("normalize", eps)
+    check_eps("normalize", eps, "vectors of zeros")
     if not p >= 0:
         raise OptionError(f"normalize: p is {p}, expected a norm's order, 0 or more")
     x = wide(floating(input, None, "normalize"))

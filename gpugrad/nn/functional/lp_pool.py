@@ -9,7 +9,7 @@ from gpugrad.arrays.windows import as_sizes
 from gpugrad.errors import OptionError
 from gpugrad.families import A, composite
 from gpugrad.nn.functional.linear import check_input
-from gpugrad.nn.functional.pooling import _avg_pool
+from gpugrad.nn.functional.pooling import average
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.nn.functional.softmax import floating
 from gpugrad.ops.elementwise import pow, where
@@ -29,7 +29,7 @@ def _lp_pool(ndim: int, x: Any, norm_type: float, kernel_size: Any, stride: Any,
     check_norm_type(name, norm_type)
     kernel = as_sizes(name, "kernel_size", kernel_size, ndim, 1)
     powers = wide(floating(x, None, name)) ** float(norm_type)
-    total = _avg_pool(name, ndim, powers, kernel, stride, 0, ceil_mode, True, None) * math.prod(kernel)
+    total = average(name, ndim, powers, kernel, stride, 0, ceil_mode, True, None) * math.prod(kernel)
     # The root has no gradient at 0: there it is 0, as in PyTorch.
     root = where(total == 0, 0, pow(where(total == 0, 1, total), 1 / norm_type))
     return narrow(root, x)

@@ -14,6 +14,7 @@ from gpugrad.families import composite
 from gpugrad.nn.functional.attention import attention_weights, scaled_dot_product_attention
 from gpugrad.nn.functional.dropout import dropout
 from gpugrad.nn.functional.linear import check_input, linear
+from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.elementwise import add, logical_not, logical_or, where
@@ -76,8 +77,8 @@ def multi_head_attention_forward(
     mask = _combined(masks, k.shape[2] - shown, q)
     p = dropout_p if training else 0.0
     if need_weights:
-        scores = matmul(q * (1 / math.sqrt(q.shape[3])), matrix_transpose(k))
-        probabilities = dropout(attention_weights(scores, mask), p)
+        scores = matmul(wide(q) * (1 / math.sqrt(q.shape[3])), matrix_transpose(wide(k)))
+        probabilities = dropout(narrow(attention_weights(scores, mask), q), p)
         out = matmul(probabilities, v)
     else:
         out = scaled_dot_product_attention(q, k, v, mask, p, causal)

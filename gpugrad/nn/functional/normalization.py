@@ -98,12 +98,10 @@ def group_norm(input: A, num_groups: int, weight: Any = None, bias: Any = None, 
     return out
 
 
-def check_eps(name: str, eps: float | None) -> None:
-    """Raise OptionError for what added to a variance of 0 leaves nothing to divide by."""
+def check_eps(name: str, eps: float | None, kept: str = "rows of equal numbers") -> None:
+    """Raise OptionError for what leaves nothing to divide by where a variance, or the norm of what is `kept` from it, is 0."""
     if eps is not None and not eps > 0:
-        raise OptionError(
-            f"{name}: eps is {eps}, expected a number above 0, which keeps rows of equal numbers from dividing by 0"
-        )
+        raise OptionError(f"{name}: eps is {eps}, expected a number above 0, which keeps {kept} from dividing by 0")
 
 
 def check_groups(name: str, num_groups: int, channels: int, what: str) -> None:

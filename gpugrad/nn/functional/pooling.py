@@ -205,7 +205,7 @@ def _max_pool(
     return maxima(x, ndim, lambda x: _max_pool_indices(x, window=window, ceil_mode=ceil_mode), window, return_indices)
 
 
-def _avg_pool(
+def average(
     name: str,
     ndim: int,
     x: Any,
@@ -216,6 +216,7 @@ def _avg_pool(
     count_include_pad: bool,
     divisor: Any,
 ) -> Any:
+    """Average pooling over `ndim` axes, its arguments checked."""
     window = _window(name, ndim, x, kernel_size, stride, padding, 1, ceil_mode)
     if not is_inexact(x.dtype):
         raise DTypeError(f"{name}: got {describe(raw(x))}, expected floating-point numbers")
@@ -334,7 +335,7 @@ def avg_pool2d(
     in float32.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
     """
-    out: A = _avg_pool("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    out: A = average("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     return out
 
 
@@ -346,7 +347,7 @@ def avg_pool1d(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
     """
-    out: A = _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    out: A = average("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
     return out
 
 
@@ -364,5 +365,5 @@ def avg_pool3d(
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
     """
-    out: A = _avg_pool("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    out: A = average("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     return out

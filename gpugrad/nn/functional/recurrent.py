@@ -10,25 +10,24 @@ forward and backward. For derivatives of higher order the definitions run on Ten
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy
 
-from gpugrad.arrays.explain import explain
 from gpugrad.arrays.kernels import Kernels
 from gpugrad.compile import recurrent as native
-from gpugrad.debug import caller, examine
 from gpugrad.families import composite
-from gpugrad.modes import DEBUG, flags, is_grad_enabled
+from gpugrad.joint import jointly
 from gpugrad.nn.functional.cells import CELLS
 from gpugrad.nn.functional.precision import narrow, wide
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import concat, matrix_transpose, reshape, unstack
-from gpugrad.tape import Joint, Node, Tensor, raw
+from gpugrad.tape import Tensor, raw
 
 Sizes = tuple[int, ...]
 
@@ -137,20 +136,22 @@ _STEPS_GRADIENT[numpy.ndarray] = _native_steps_gradient
 
 def _forward(
     x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, **options: Any
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[list[Any], Any]:
     """The results of :func:`recurrent`, and what the gradient needs."""
     like = x
     x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = _wide((x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr))
     sums = matmul(x, matrix_transpose(w_ih))
     steps = _steps if isinstance(sums, Tensor) else _STEPS[type(sums)]
-    out, h, c, kept = steps(sums, h, c, w_hh, b_ih, b_hh, w_hr, **options)
-    return narrow(out, like), narrow(h, like), None if c is None else narrow(c, like), kept
+    *results, kept = steps(sums, h, c, w_hh, b_ih, b_hh, w_hr, **options)
+    return [narrow(y, like) for y in results if y is not None], kept
 
 
-def _gradient(gradients: Any, operands: Any, kept: Any, wanted: Sequence[bool], **options: Any) -> list[Any]:
+def _gradient(
+    gradients: list[Any], operands: tuple[Any, ...], kept: Any, wanted: tuple[bool, ...], **options: Any
+) -> list[Any]:
     """The gradients of all operands, None unless `wanted`; `gradients` are those of the results, None where none arrived."""
     x, h, c, w_ih, w_hh, _, _, w_hr = _wide(operands)
-    dout, dh, dc = _wide(gradients)
+    dout, dh, dc, *_ = _wide((*gradients, None))
     if dout is None:
         dout = _zeros(w_hh, (x.shape[0], w_hh.shape[1]))
     dh = _zeros(h, h.shape) if dh is None else dh
@@ -196,32 +197,5 @@ def recurrent(
     """
     operands = (input, h, c, w_ih, w_hh, b_ih, b_hh, w_hr)
     options: dict[str, Any] = {"cell": cell, "sizes": sizes, "reverse": reverse}
-    arrays = tuple(raw(x) for x in operands)
-    _STEPS.combined[tuple(map(type, arrays))]  # raises where they are of different libraries
-    try:
-        *results, kept = _forward(*arrays, **options)
-        results = [x for x in results if x is not None]
-    except Exception as error:
-        raise explain(cell, error, arrays, {}) from None
-    if not any(isinstance(x, Tensor) for x in operands):
-        return tuple(results)
-    nodes = tuple(x.node if isinstance(x, Tensor) else None for x in operands)
-    parents = tuple(node for node in nodes if node is not None)
-    joint = None
-    if parents and is_grad_enabled():
-
-        def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Node, Any]]:
-            wanted = [node is not None for node in nodes]
-            gradients = gradients if len(gradients) == 3 else [*gradients, None]
-            given, needed = arrays, kept
-            if create_graph:  # with what the steps keep linked to the operands, too
-                given = tuple(None if x is None else Tensor(x, node) for x, node in zip(arrays, nodes, strict=True))
-                needed = _forward(*given, **options)[-1]
-            found = _gradient(gradients, given, needed, wanted, **options)
-            return [(node, g) for node, g in zip(nodes, found, strict=True) if node is not None]
-
-        joint = Joint(cell, parents, pull, len(results))
-        if flags() & DEBUG:
-            joint.site = caller()
-    made = tuple(Tensor(x, joint and joint.output(i, x)) for i, x in enumerate(results))
-    return tuple(examine(x, cell, arrays) for x in made) if flags() & DEBUG else made
+    _STEPS.combined[tuple(type(raw(x)) for x in operands)]  # raises where they are of different libraries
+    return jointly(cell, operands, functools.partial(_forward, **options), functools.partial(_gradient, **options))

@@ -1,6 +1,7 @@
 """gpugrad.nn.functional.gumbel."""
 
 import numpy as np
+import pytest
 
 import gpugrad as gg
 from gpugrad.nn import functional as F
@@ -23,3 +24,12 @@ def test_the_gradient_of_hard_samples_is_that_of_soft_ones():
         found.append(x.grad.numpy())
     np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
     assert np.abs(found[0]).max() > 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_samples_of_16_bits_are_numbers(dtype):
+    """Of 100,000 uniform numbers some round to 1, whose logarithm has none."""
+    gg.manual_seed(0)
+    y = F.gumbel_softmax(np.zeros((10_000, 10), dtype), tau=0.5)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.astype("float32").mean(axis=0), 0.1, atol=0.01)
