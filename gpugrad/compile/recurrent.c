@@ -77,7 +77,7 @@ static void product(int64_t rows, T *y, int64_t stride, const T *x, int64_t pitc
 
 /* Step t has size(t) rows, which begin at row start[t] of the arrays of all steps: the first size(t) sequences. */
 
-enum { STEPS, HIDDEN, WIDTH_OF_H, REVERSE, START };
+enum { STEPS, HIDDEN, WIDTH_OF_H, REVERSE, FEATURES, START };
 
 #define SETTING(GATES)                                                                                                 \
     const int64_t steps = n[STEPS], hidden = n[HIDDEN], gates = GATES * hidden, width = n[WIDTH_OF_H],                   \
@@ -101,7 +101,13 @@ INLINE const T *before(const int64_t *n, const T *states, const T *initial, int6
 #define FORWARD(GATES)                                                                                                 \
     SETTING(GATES);                                                                                                    \
     T *sums = (T *)p[0], *out = (T *)p[1], *kept = (T *)p[2], *h = (T *)p[3], *c = (T *)p[4], *after = (T *)p[5];      \
-    const T *w = (const T *)p[6], *b_ih = (const T *)p[7], *b_hh = (const T *)p[8], *w_hr = (const T *)p[9]
+    const T *w = (const T *)p[6], *b_ih = (const T *)p[7], *b_hh = (const T *)p[8], *w_hr = (const T *)p[9],             \
+            *x = (const T *)p[10], *w_ih = (const T *)p[11];                                                           \
+    const int64_t features = n[FEATURES]
+
+/* The products of a step's inputs with their weight; where `features` is 0, `sums` holds them already. */
+#define INPUTS                                                                                                         \
+    if (features) product(rows, sums + at * gates, gates, x + at * features, features, w_ih, features, 0, NULL, gates)
 #define BACKWARD(GATES)                                                                                                \
     SETTING(GATES);                                                                                                    \
     T *dx = (T *)p[0], *dr = (T *)p[1], *dh = (T *)p[2], *dc = (T *)p[3], *projected = (T *)p[4];                      \
@@ -116,6 +122,7 @@ INLINE const T *before(const int64_t *n, const T *states, const T *initial, int6
 KERNEL(lstm) {
     FORWARD(4);
     STEP_BY_STEP(reverse) {
+        INPUTS;
         product(rows, sums + at * gates, gates, h + first * width, width, w, width, 1, NULL, gates);
         for (int64_t i = 0; i < rows; i++) {
             T *restrict a = sums + (at + i) * gates, *restrict ci = c + (first + i) * hidden, *restrict o = after + (at + i) * hidden,
@@ -166,6 +173,7 @@ KERNEL(gru) {
     FORWARD(3);
     T *sum = (T *)scratch;
     STEP_BY_STEP(reverse) {
+        INPUTS;
         product(rows, sum, gates, h + first * hidden, hidden, w, hidden, 0, b_hh, gates);
         for (int64_t i = 0; i < rows; i++) {
             T *restrict a = sums + (at + i) * gates, *restrict hi = h + (first + i) * hidden, *restrict o = out + (at + i) * hidden,
@@ -209,12 +217,13 @@ KERNEL(gru_gradient) {
     KERNEL(name) {                                                                                                     \
         FORWARD(1);                                                                                                    \
         STEP_BY_STEP(reverse) {                                                                                        \
+            INPUTS;                                                                                                    \
             product(rows, sums + at * gates, gates, h + first * hidden, hidden, w, hidden, 1, NULL, gates);            \
             for (int64_t i = 0; i < rows; i++) {                                                                       \
                 T *restrict a = sums + (at + i) * hidden, *restrict hi = h + (first + i) * hidden,                     \
                   *restrict o = out + (at + i) * hidden;                                                               \
                 EACH {                                                                                                 \
-                    const T x = SUM(0);                                                                                \
+                    const T y = SUM(0);                                                                                \
                     hi[j] = o[j] = VALUE;                                                                              \
                 }                                                                                                      \
             }                                                                                                          \
@@ -236,5 +245,5 @@ KERNEL(gru_gradient) {
         }                                                                                                              \
     }
 
-SIMPLE(rnn_tanh, tanh_(x), g * (1 - y * y))
-SIMPLE(rnn_relu, x > 0 || x != x ? x : 0, y > 0 ? g : 0)
+SIMPLE(rnn_tanh, tanh_(y), g * (1 - y * y))
+SIMPLE(rnn_relu, y > 0 || y != y ? y : 0, y > 0 ? g : 0)

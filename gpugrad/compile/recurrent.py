@@ -58,12 +58,14 @@ def takes(cell: str, *arrays: Any) -> bool:
 
 
 def forward(
-    sums: Any, h: Any, c: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, *, cell: str, sizes: Sizes, reverse: bool
+    x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, *, cell: str, sizes: Sizes, reverse: bool
 ) -> tuple[Any, Any, Any, Kept]:
-    """The results of all steps, the last states, and what the gradient needs. `sums` is written over."""
-    sums = contiguous(sums)
-    (rows, gates), (batch, width) = sums.shape, h.shape
+    """The results of all steps, the last states, and what the gradient needs."""
+    (rows, features), gates, (batch, width) = x.shape, len(w_ih), h.shape
     hidden = gates // _GATES[cell]
+    # Few features: a step multiplies its inputs itself. More are a product that a library is as good at, for all steps at once.
+    inside = features <= width
+    sums = numpy.empty((rows, gates), x.dtype) if inside else x @ w_ih.T
     h, c = contiguous(h), None if c is None else contiguous(c)
     states = numpy.empty((rows + batch, width), sums.dtype)
     initial, out = (states[rows:], states[:rows]) if reverse else (states[:batch], states[batch:])
@@ -74,7 +76,8 @@ def forward(
     after = out if w_hr is None else numpy.empty((rows, hidden), sums.dtype)
     w = _packed(w_hh.T)
     outputs = sums, out, kept, last_h, last_h if last_c is None else last_c, after
-    _run(cell, "", sizes, hidden, width, reverse, *outputs, w, *biases, w if w_hr is None else _packed(w_hr.T))
+    inputs = w, *biases, w if w_hr is None else _packed(w_hr.T), *((contiguous(x), _packed(w_ih.T)) if inside else (w, w))
+    _run(cell, "", sizes, hidden, width, reverse, features if inside else 0, *outputs, *inputs)
     return out, last_h, last_c, Kept(sums, kept, states, h, c, after)
 
 
@@ -92,7 +95,7 @@ def backward(
     projected = dh if w_hr is None else numpy.empty_like(out)
     outputs = dx, dr, dh, dh if dc is None else dc, projected
     inputs = w, contiguous(dout), sums, out, kept, h, h if c is None else c, w if w_hr is None else _packed(w_hr)
-    _run(cell, "_gradient", sizes, hidden, h.shape[1], reverse, *outputs, *inputs)
+    _run(cell, "_gradient", sizes, hidden, h.shape[1], reverse, 0, *outputs, *inputs)
     if sizes[0] == sizes[-1]:
         before = states[batch:] if reverse else states[:rows]
     else:
@@ -129,26 +132,26 @@ def _packed(w: Any) -> Any:
     return out
 
 
-def _run(cell: str, suffix: str, sizes: Sizes, hidden: int, width: int, reverse: bool, *arrays: Any) -> None:
+def _run(cell: str, suffix: str, sizes: Sizes, hidden: int, width: int, reverse: bool, features: int, *arrays: Any) -> None:
     """Call a kernel of recurrent.c."""
-    launch, made = _plan(cell, suffix, arrays[0].dtype, sizes, hidden, width, reverse, len(arrays))
+    launch, made = _plan(cell, suffix, arrays[0].dtype, sizes, hidden, width, reverse, features, len(arrays))
     launch(made, *arrays)
 
 
 @functools.lru_cache(256)
 def _plan(
-    cell: str, suffix: str, dtype: Any, sizes: Sizes, hidden: int, width: int, reverse: bool, arrays: int
+    cell: str, suffix: str, dtype: Any, sizes: Sizes, hidden: int, width: int, reverse: bool, features: int, arrays: int
 ) -> tuple[Any, bytes]:
     """The launcher, and the plan of a kernel."""
     library, launch = _library(_SUFFIXES[dtype.name])
     address = ctypes.cast(getattr(library, cell.lower() + suffix), ctypes.c_void_p).value
     assert address is not None
     gates = _GATES[cell] * hidden
-    products = gates * width + (hidden * width if width != hidden else 0)
+    products = gates * (width + features) + (hidden * width if width != hidden else 0)
     made = plan(
         address, -(-sizes[0] // ROWS), int(sum(sizes) * products * _NANOSECONDS), arrays, 5 if suffix else 6, 0,
         scratch=ROWS * gates * dtype.itemsize,
-        integers=[len(sizes), hidden, width, reverse, 0, *itertools.accumulate(sizes)],
+        integers=[len(sizes), hidden, width, reverse, features, 0, *itertools.accumulate(sizes)],
     )  # fmt: skip
     return launch, made
 

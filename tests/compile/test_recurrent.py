@@ -19,30 +19,31 @@ def threads():
     set_num_threads(before)
 
 
-def arrays(cell, sizes, hidden, dtype="float64", bias=True, width=0):
+def arrays(cell, sizes, hidden, dtype="float64", bias=True, width=0, features=5):
     """The operands of the steps."""
     rng = np.random.default_rng(0)
     gates = CELLS[cell].gates * hidden
     n, columns = sizes[0], width or hidden
-    shapes = [(sum(sizes), gates), (n, columns), (n, hidden), (gates, columns), (gates,), (gates,), (columns, hidden)]
-    made = [rng.normal(size=shape).astype(dtype) for shape in shapes]
-    made[3] /= np.sqrt(hidden).astype(dtype)
+    of_weights = [(gates, features), (gates, columns), (gates,), (gates,), (columns, hidden)]
+    made = [rng.normal(size=shape).astype(dtype) for shape in [(sum(sizes), features), (n, columns), (n, hidden), *of_weights]]
+    made[3] /= np.sqrt(features).astype(dtype)
+    made[4] /= np.sqrt(hidden).astype(dtype)
     if not CELLS[cell].memory:
         made[2] = None
-    made[4:6] = made[4:6] if bias else [None, None]
-    return [*made[:6], made[6] if width else None]
+    made[5:7] = made[5:7] if bias else [None, None]
+    return [*made[:7], made[7] if width else None]
 
 
-def both(cell, sizes, hidden, reverse, dtype="float64", bias=True, width=0):
+def both(cell, sizes, hidden, reverse, dtype="float64", bias=True, width=0, features=5):
     """Results and gradients by the kernels and by the definitions."""
     options = {"cell": cell, "sizes": sizes, "reverse": reverse}
-    operands = arrays(cell, sizes, hidden, dtype, bias, width)
+    operands = arrays(cell, sizes, hidden, dtype, bias, width, features)
     found = []
     assert native.takes(cell, *operands)
     for steps, gradient in ((native.forward, native.backward), (definition._steps, definition._steps_gradient)):
         out, h, c, kept = steps(*(None if x is None else x.copy() for x in operands), **options)
         g = [None if x is None else np.cos(np.arange(x.size).reshape(x.shape)).astype(dtype) for x in (out, h, c)]
-        found.append([out, h, c, *gradient(*g, operands[3], operands[6], kept, **options)])
+        found.append([out, h, c, *gradient(*g, operands[4], operands[7], kept, **options)])
     return found
 
 
@@ -65,6 +66,14 @@ def test_projections_agree_with_the_definition(reverse, sizes, hidden, width):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("features", [1, 16, 33, 40])
+def test_few_and_many_features(cell, features):
+    """Up to as many as the state has, the kernel multiplies them itself."""
+    for x, y in zip(*both(cell, (17, 9, 8), 33, True, features=features), strict=True):
+        assert x is y is None or np.abs(x - y).max() < 1e-12
+
+
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bias", [False, True])
 def test_in_single_precision(cell, bias):
     for x, y in zip(*both(cell, (11, 11, 4), 21, False, "float32", bias), strict=True):
@@ -83,21 +92,21 @@ def test_the_number_of_threads_changes_nothing(cell, threads):
 def test_nan_stays_nan():
     """In the sequence that it came with."""
     options = {"cell": "RNN_RELU", "sizes": (3, 3), "reverse": False}
-    sums, *others = arrays("RNN_RELU", (3, 3), 4)
-    sums[1] = np.nan
-    out = native.forward(sums, *others, **options)[0]
+    x, *others = arrays("RNN_RELU", (3, 3), 4)
+    x[1] = np.nan
+    out = native.forward(x, *others, **options)[0]
     assert np.isnan(out[1::3]).all() and np.isfinite(out[::3]).all() and np.isfinite(out[2::3]).all()
 
 
 def test_operands_are_not_written_to():
     options = {"cell": "LSTM", "sizes": (3, 3), "reverse": False}
-    sums, *others = arrays("LSTM", (3, 3), 4)
-    for x in others[:-1]:
+    operands = arrays("LSTM", (3, 3), 4)
+    for x in operands[:-1]:
         x.flags.writeable = False
-    out, h, c, kept = native.forward(sums, *others, **options)
+    out, h, c, kept = native.forward(*operands, **options)
     g = [np.broadcast_to(np.float64(1), x.shape) for x in (out, h, c)]
     before = out.copy()
-    assert all(np.isfinite(x).all() for x in native.backward(*g, others[2], None, kept, **options)[:5])
+    assert all(np.isfinite(x).all() for x in native.backward(*g, operands[4], None, kept, **options)[:5])
     assert np.array_equal(out, before)
 
 

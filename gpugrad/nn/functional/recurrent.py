@@ -45,11 +45,12 @@ class Gradients(NamedTuple):
 
 
 def _steps(
-    sums: Any, h: Any, c: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, *, cell: str, sizes: Sizes, reverse: bool
+    x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, *, cell: str, sizes: Sizes, reverse: bool
 ) -> tuple[Any, Any, Any, Any]:
     """The states of all steps, the last h and c, and what the gradient needs: here, of each step, what the cell keeps, the state
-    before, and the one after it without projection. `sums` may be written over."""
+    before, and the one after it without projection."""
     kind = CELLS[cell]
+    sums = matmul(x, matrix_transpose(w_ih))
     if b_ih is not None and kind.joined:
         b_ih, b_hh = b_ih + b_hh, None
     inputs = _split(sums if b_ih is None else sums + b_ih, sizes)
@@ -118,9 +119,9 @@ _STEPS_GRADIENT = Kernels("recurrent_steps_gradient", _steps_gradient, standard=
 
 
 def _native_steps(
-    sums: Any, h: Any, c: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, **options: Any
+    x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, **options: Any
 ) -> tuple[Any, Any, Any, Any]:
-    operands = (sums, h, c, w_hh, b_ih, b_hh, w_hr)
+    operands = (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr)
     return (native.forward if native.takes(options["cell"], *operands) else _steps)(*operands, **options)
 
 
@@ -138,12 +139,10 @@ def _forward(
     x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, /, **options: Any
 ) -> tuple[list[Any], Any]:
     """The results of :func:`recurrent`, and what the gradient needs."""
-    like = x
-    x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr = _wide((x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr))
-    sums = matmul(x, matrix_transpose(w_ih))
-    steps = _steps if isinstance(sums, Tensor) else _STEPS[type(sums)]
-    *results, kept = steps(sums, h, c, w_hh, b_ih, b_hh, w_hr, **options)
-    return [narrow(y, like) for y in results if y is not None], kept
+    operands = _wide((x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr))
+    steps = _steps if any(isinstance(z, Tensor) for z in operands) else _STEPS[type(x)]
+    *results, kept = steps(*operands, **options)
+    return [narrow(y, x) for y in results if y is not None], kept
 
 
 def _gradient(
