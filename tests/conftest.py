@@ -2,10 +2,13 @@
 
 GPUGRAD_TEST_STANDIN=1 in the environment puts the stand-in of tests/standin in CuPy's place, so that gpugrad's CUDA code runs
 on a machine without a GPU; on a machine with one it changes nothing. GPUGRAD_TEST_BACKENDS=cupy takes of the backends only those
-whose names begin with that word, for a run beside another that takes them all.
+whose names begin with that word, for a run beside another that takes them all; with the stand-in, files that speak of no backend and
+of no device are then left out, since they do the same in both runs.
 """
 
 import os
+import re
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,6 +26,16 @@ CHOSEN = [b for b in BACKENDS if b.available and b.name.startswith(os.environ.ge
 hypothesis.settings.register_profile("gpugrad", deadline=None, derandomize=True, database=None, max_examples=100)
 hypothesis.settings.register_profile("search", deadline=None, database=None, max_examples=3000)  # HYPOTHESIS_PROFILE=search
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gpugrad"))
+
+
+_ALONE = os.environ.get("GPUGRAD_TEST_STANDIN") == "1" and os.environ.get("GPUGRAD_TEST_BACKENDS") == "cupy"
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    if not (_ALONE and collection_path.name.startswith("test_") and collection_path.suffix == ".py"):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return None if re.search("backend|device|cupy|cuda|standin", text, re.IGNORECASE) else True
 
 
 def pytest_configure(config: pytest.Config) -> None:
