@@ -90,16 +90,15 @@ def main(module: str, library: str, device: str, *arguments: str) -> None:
         warm()
     peak, how = _resident() if device == "cpu" else _allocated(library)
     work()
-    print(peak(), how)
+    print(peak(), how, flush=True)  # the process ends without doing it
 
 
 def _resident() -> tuple[Callable[[], int], str]:
     """Start measuring the resident set: a function that gives the peak since now, and what it measures."""
     gc.collect()
     with contextlib.suppress(AttributeError):  # where the C library is not glibc
-        ctypes.CDLL(None).malloc_trim(
-            0
-        )  # what was freed goes back to the system, or it would be used again without being counted
+        # What was freed goes back to the system, or it would be used again without being counted.
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

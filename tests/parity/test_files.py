@@ -5,17 +5,20 @@ Run by ``python -m nox -s parity``.
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 from parity.peers import torch
 
 import gpugrad as gg
 from gpugrad import nn
 
+safetensors_torch = importlib.import_module(
+    "safetensors.torch"
+)  # after parity.peers, which skips this where there is no PyTorch
 X = np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype("float32")
 
 
@@ -38,7 +41,7 @@ def trained(peer: Any) -> Any:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_from_pytorch(tmp_path: Path, dtype: str) -> None:
     peer = trained(model(torch.nn)).to(getattr(torch, dtype))
-    safetensors.torch.save_file(peer.state_dict(), tmp_path / "model.safetensors")
+    safetensors_torch.save_file(peer.state_dict(), tmp_path / "model.safetensors")
     loaded = gg.load(tmp_path / "model.safetensors")
     assert set(loaded) == set(peer.state_dict())
     assert loaded["1.num_batches_tracked"].shape == () and loaded["1.num_batches_tracked"].item() == 1
@@ -56,7 +59,7 @@ def test_to_pytorch(tmp_path: Path) -> None:
     ours.eval()
     gg.save(ours.state_dict(), tmp_path / "model.safetensors")
     peer = model(torch.nn).eval()
-    peer.load_state_dict(safetensors.torch.load_file(tmp_path / "model.safetensors"))
+    peer.load_state_dict(safetensors_torch.load_file(tmp_path / "model.safetensors"))
     assert peer[1].num_batches_tracked.dtype == torch.int64 and peer[1].num_batches_tracked.shape == ()
     with torch.no_grad():
         np.testing.assert_allclose(peer(torch.from_numpy(X)).numpy(), ours(X).detach().numpy(), rtol=1e-5, atol=1e-5)
@@ -80,10 +83,10 @@ def test_every_dtype_goes_around(tmp_path: Path) -> None:
         )
     }
     given |= {"0-d": torch.tensor(2.5), "empty": torch.zeros(0, 3)}
-    safetensors.torch.save_file(given, tmp_path / "x.safetensors")
+    safetensors_torch.save_file(given, tmp_path / "x.safetensors")
     loaded = gg.load(tmp_path / "x.safetensors")
     gg.save(loaded, tmp_path / "y.safetensors")
-    again = safetensors.torch.load_file(tmp_path / "y.safetensors")
+    again = safetensors_torch.load_file(tmp_path / "y.safetensors")
     for name, x in given.items():
         dtype = torch.float32 if name == "bfloat16" else x.dtype  # NumPy has none: widened, exactly
         assert again[name].dtype == dtype and torch.equal(again[name], x.to(dtype)), name
