@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backends import Backend
+from backends import CUPY, Backend
 from layers import CASES
 from layers.case import LayerCase
 from layers.run import called, everything, inputs, made, objective
 
 import gpugrad as gg
 from gpugrad import nn
+from gpugrad.arrays.devices import import_cupy
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.tape import Tensor
 from gpugrad.trees import leaves, map_leaves
@@ -53,6 +54,8 @@ def test_results_and_gradients_are_those_of_numpy(case: LayerCase, backend: Back
 
 @of(CASES)
 def test_single_precision_stays_single_and_close(case: LayerCase, backend: Backend) -> None:
+    if backend is CUPY and hasattr(import_cupy(), "standin"):
+        pytest.skip("as in double precision there, but for hundreds of kernels that would have to be compiled")
     found, expected = everything(case, backend, "float32"), everything(case)
     for name, x in expected.items():
         if x is not None:
