@@ -37,7 +37,7 @@ from typing import Any
 if __package__ in (None, ""):  # started as a script: what is imported is this checkout, not this folder
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks import machine, targets, training
+from benchmarks import machine, main_job, targets
 from benchmarks.report import markdown, table_of
 from benchmarks.subprocesses import Outcome, run
 
@@ -200,7 +200,7 @@ class _Session:
             if last:
                 self.detail(last[-1].strip())
         if outputs[0] is not None and outputs[1] is not None:
-            same, line = training.compare(outputs[0], outputs[1])
+            same, line = main_job.compare(outputs[0], outputs[1])
             self.detail(line, None if same else "failed")
         elif {"train-cuda", "train-cpu"} <= self.chosen:
             self.detail("losses not compared")

@@ -17,12 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SET = "GPUGRAD_BENCHMARK_THREADS"
 
-_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "nvidia-cudnn-frontend", "torch", "jax", "autograd")
+_DISTRIBUTIONS = ("numpy", "scipy", "array-api-compat", "nvidia-cudnn-frontend", "torch", "jax", "autograd", "mygrad")
 
 
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """The threads that every library of this run has, or would have by default."""
+    return int(os.environ.get(_SET, 0)) or cores()
 
 
 def with_threads(count: int, module: str, arguments: list[str]) -> None:

@@ -29,6 +29,11 @@ def autograd() -> Any:
     return _module("autograd")
 
 
+def mygrad() -> Any:
+    """MyGrad, or None."""
+    return _module("mygrad")
+
+
 def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)

@@ -1,6 +1,6 @@
 """A training step on a GPU, looked at closely: ``python -m benchmarks.step FILE``.
 
-The network and the data of cases/mlp.py. Its first ten losses must be those on the CPU; of a step on the GPU the most memory in
+The network and the data of gpugrad/bench/mlp.py. Its first ten losses must be those on the CPU; of a step on the GPU the most memory in
 use and the launches are written to FILE as JSON. Exit code 1 if the losses differ.
 """
 
@@ -15,8 +15,10 @@ from typing import Any
 
 import gpugrad as gg
 from benchmarks import peers
-from benchmarks.cases import mlp
+from benchmarks.training import with_torch
+from gpugrad.bench import mlp
 from gpugrad.bench.method import disagreement
+from gpugrad.bench.training import TOLERANCE, Step, Training, with_gpugrad
 
 STEPS = 10
 _KINDS = {0: "kernels", 1: "copies", 2: "fills"}  # of CUgraphNodeType
@@ -26,7 +28,7 @@ def main(path: Path) -> int:
     """The exit code."""
     found = look()
     path.write_text(json.dumps(found))
-    print(f"losses of {STEPS} steps: at most {found['apart']:.2g} from those on the CPU, expected at most {mlp.TOLERANCE:g}")
+    print(f"losses of {STEPS} steps: at most {found['apart']:.2g} from those on the CPU, expected at most {TOLERANCE:g}")
     print(f"memory: {found['peak'] / 2**20:.1f} MiB at the most while building the model and making {STEPS} steps")
     print("launches of a step: " + ", ".join(f"{name}: {what}" for name, what in found["launches"].items()))
     if found["void"]:
@@ -36,25 +38,25 @@ def main(path: Path) -> int:
 
 def look() -> dict[str, Any]:
     """Losses on both devices, the peak of memory in bytes, and the launches of a step per library, or why they were not counted."""
-    weights, batches = mlp.problem()
+    problem = mlp.problem()
     gg.cuda.reset_peak_memory_stats()
     before = gg.cuda.memory_allocated()
-    step = mlp.with_gpugrad(weights, batches, "cuda")
+    step = with_gpugrad(problem, "cuda")
     reads = [step() for _ in range(STEPS)]
     peak = gg.cuda.max_memory_allocated() - before
-    losses = {"CPU": [mlp_loss() for mlp_loss in _steps(weights, batches)], "GPU": [read() for read in reads]}
+    losses = {"CPU": [loss.item() for loss in _steps(problem)], "GPU": [read.item() for read in reads]}
     apart = max(abs(x - y) for x, y in zip(*losses.values(), strict=True))
     return {
         "losses": losses,
         "apart": apart,
-        "void": disagreement(losses, mlp.TOLERANCE),
+        "void": disagreement(losses, TOLERANCE),
         "peak": peak,
-        "launches": {"gpugrad": _said(lambda: captured(step)), "PyTorch": _said(lambda: of_torch(weights, batches))},
+        "launches": {"gpugrad": _said(lambda: captured(step)), "PyTorch": _said(lambda: of_torch(problem))},
     }
 
 
-def _steps(weights: mlp.Weights, batches: mlp.Batches) -> list[Any]:
-    step = mlp.with_gpugrad(weights, batches, "cpu")
+def _steps(problem: Training) -> list[Any]:
+    step = with_gpugrad(problem, "cpu")
     return [step() for _ in range(STEPS)]
 
 
@@ -66,7 +68,7 @@ def _said(count: Any) -> Any:
         return f"not counted: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
-def captured(step: mlp.Step) -> dict[str, int]:
+def captured(step: Step) -> dict[str, int]:
     """What a step launches, by kind, read off a CUDA graph that it is captured into. Raises what cannot be captured."""
     cupy = gg.arrays.devices.import_cupy()
     if hasattr(cupy, "standin"):
@@ -102,12 +104,12 @@ def _nodes(graph: Any) -> list[int]:
     return kinds
 
 
-def of_torch(weights: mlp.Weights, batches: mlp.Batches) -> dict[str, int]:
+def of_torch(problem: Training) -> dict[str, int]:
     """What a step of PyTorch launches, from its profiler."""
     torch = peers.torch("cuda")
     if torch is None:
         raise ImportError("PyTorch with CUDA is not installed")
-    step = mlp.with_torch(torch, weights, batches, "cuda")
+    step = with_torch(problem, "cuda")
     for _ in range(3):
         step()
     torch.cuda.synchronize()

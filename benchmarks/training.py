@@ -1,43 +1,126 @@
-"""The losses and the accuracy that the main job prints, read from its output and compared between two devices."""
+"""A training step in every library: what gpugrad and PyTorch do comes from gpugrad/bench/training.py, the others are here.
+
+JAX, HIPS autograd and MyGrad have no optimizers of their own, so SGD, Adam and AdamW are written out for them, by PyTorch's formulas.
+"""
 
 from __future__ import annotations
 
-import re
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-TOLERANCE = 0.02
-"""How far two losses may be apart, relative to 0.1 or to themselves: sums run in another order on a GPU, and training amplifies it."""
+import numpy
 
-NOISE = 0.02
-"""How far two accuracies may be apart: two standard errors of 97% right among 360 test images."""
+from benchmarks import peers
+from benchmarks.contest import Build, Step
+from benchmarks.libraries import AUTOGRAD, COMPILED, GPUGRAD, JAX, PYTORCH
+from gpugrad.bench.training import Training, training_step, with_gpugrad
 
-_ACCURACY = re.compile(r"^test accuracy (\d+(?:\.\d*)?)%", re.MULTILINE)
-_LOSS = re.compile(r"\bloss\b[\s:=]*(\d+(?:\.\d*)?(?:e[-+]?\d+)?)", re.IGNORECASE)
-_EPOCH = re.compile(r"\bepoch\b\D*(\d+)", re.IGNORECASE)
+Loss = Callable[[Any, Mapping[str, Any], Any, Any], Any]
+"""The loss from (a library with NumPy's names, parameters by name, inputs, targets)."""
 
+Update = Callable[[Any, Any, Any, tuple[Any, ...], Any], tuple[Any, tuple[Any, ...]]]
+"""From (library, parameter, gradient, state, number of the step) to the new parameter and state."""
 
-def losses(output: str) -> list[float]:
-    """The loss of each epoch: the last one printed for it, since a progress bar shows earlier ones before."""
-    found: dict[int, float] = {}
-    for line in re.split(r"[\r\n]", output):
-        epoch, loss = _EPOCH.search(line), _LOSS.search(line)
-        if epoch and loss:
-            found[int(epoch[1])] = float(loss[1])
-    return [found[number] for number in sorted(found)]
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
-def compare(cuda: str, cpu: str) -> tuple[bool, str]:
-    """Whether two runs printed the same losses and accuracy, within the tolerances, and one line that says how close they are."""
-    left, right = losses(cuda), losses(cpu)
-    if not left or not right:
-        return False, f"losses: found {len(left)} on cuda and {len(right)} on cpu in what was printed, nothing to compare"
-    if len(left) != len(right):
-        return False, f"losses: {len(left)} epochs on cuda and {len(right)} on cpu"
-    apart = [abs(a - b) / max(0.1, abs(a), abs(b)) for a, b in zip(left, right, strict=True)]
-    worst = max(range(len(apart)), key=apart.__getitem__)
-    line = f"losses of {len(left)} epochs: largest relative difference {apart[worst]:.2g}, in epoch {worst + 1}"
-    line += f" ({left[worst]:g} on cuda, {right[worst]:g} on cpu); last {left[-1]:g} and {right[-1]:g}"
-    reached = [float(found[1]) / 100 for found in map(_ACCURACY.search, (cuda, cpu)) if found]
-    if len(reached) < 2:
-        return False, f"{line}; no test accuracy was printed"
-    line += f"; test accuracy {reached[0]:.2%} on cuda, {reached[1]:.2%} on cpu"
-    return max(apart) <= TOLERANCE and abs(reached[0] - reached[1]) <= NOISE, line
+def sgd(lr: float) -> tuple[Update, int]:
+    """The update of SGD, and how many arrays of state a parameter has."""
+    return lambda xp, p, g, state, t: (p - lr * g, state), 0
+
+
+def adam(lr: float = 1e-3, weight_decay: float = 0.0) -> tuple[Update, int]:
+    """The update of Adam, of AdamW where weights decay (PyTorch's default for it is 0.01)."""
+
+    def update(xp: Any, p: Any, g: Any, state: tuple[Any, ...], t: Any) -> tuple[Any, tuple[Any, ...]]:
+        mean, square = state
+        mean = BETA1 * mean + (1 - BETA1) * g
+        square = BETA2 * square + (1 - BETA2) * g * g
+        root = xp.sqrt(square / (1 - BETA2**t)) + EPS
+        return p * (1 - lr * weight_decay) - lr / (1 - BETA1**t) * mean / root, (mean, square)
+
+    return update, 2
+
+
+def columns(loss: Loss | None = None, update: tuple[Update, int] | None = None, *, autograd: bool = False) -> dict[str, Build]:
+    """gpugrad, PyTorch, torch.compile and, where the loss is written for them, JAX and HIPS autograd. A problem is a Training."""
+    found: dict[str, Build] = {GPUGRAD: with_gpugrad, PYTORCH: with_torch, COMPILED: with_compiled_torch}
+    if loss is not None and update is not None:
+        found[JAX] = lambda training, device: with_jax(loss, update, training)
+        if autograd:
+            found[AUTOGRAD] = lambda training, device: with_autograd(loss, update, training)
+    return found
+
+
+def with_torch(training: Training, device: str) -> Step:
+    """The step with PyTorch, eager, with its default optimizer."""
+    torch = peers.torch(device)
+    return training_step(torch, training, lambda array: torch.tensor(array, device=device), device)
+
+
+def with_compiled_torch(training: Training, device: str) -> Step:
+    """The step with the model through torch.compile."""
+    torch = peers.torch(device)
+    return training_step(torch, training, lambda array: torch.tensor(array, device=device), device, torch.compile)
+
+
+def with_jax(loss: Loss, update: tuple[Update, int], training: Training) -> Step:
+    """The step, optimizer included, as one function compiled by XLA, which may use its arguments' memory again."""
+    jax = peers.jax()
+    np = jax.numpy
+    rule, count = update
+
+    def whole(parameters: Any, states: Any, t: Any, x: Any, y: Any) -> Any:
+        value, gradients = jax.value_and_grad(lambda p: loss(np, p, x, y))(parameters)
+        made = {name: rule(np, p, gradients[name], states[name], t) for name, p in parameters.items()}
+        return value, {name: p for name, (p, _) in made.items()}, {name: s for name, (_, s) in made.items()}, t + 1
+
+    compiled = jax.jit(whole, donate_argnums=(0, 1, 2))
+    parameters = {name: jax.device_put(value) for name, value in training.state().items()}
+    states = {name: tuple(np.zeros_like(p) for _ in range(count)) for name, p in parameters.items()}
+    held = [parameters, states, np.asarray(1, np.float32)]
+    data = itertools.cycle([(jax.device_put(x), jax.device_put(y.astype(numpy.int32))) for x, y in _jax_inputs(training)])
+
+    def step() -> Any:
+        value, *held[:] = compiled(*held, *next(data))
+        return value
+
+    return step
+
+
+def _jax_inputs(training: Training) -> Iterator[tuple[Any, Any]]:
+    """JAX's integers have 32 bits."""
+    for x, y in training.batches:
+        yield (x.astype(numpy.int32) if x.dtype.kind == "i" else x), y
+
+
+def with_autograd(loss: Loss, update: tuple[Update, int], training: Training) -> Step:
+    """The step with HIPS autograd, the optimizer in NumPy."""
+    autograd = peers.autograd()
+    product = autograd.value_and_grad(lambda p, x, y: loss(autograd.numpy, p, x, y))
+    rule, count = update
+    parameters = dict(training.state())
+    states: dict[str, tuple[Any, ...]] = {
+        name: tuple(numpy.zeros_like(p) for _ in range(count)) for name, p in parameters.items()
+    }
+    data = itertools.cycle(training.batches)
+    number = itertools.count(1)
+
+    def step() -> Any:
+        value, gradients = product(parameters, *next(data))
+        t = next(number)
+        for name, p in parameters.items():
+            new, states[name] = rule(numpy, p, gradients[name], states[name], t)
+            parameters[name] = new.astype(p.dtype, copy=False)
+        return value
+
+    return step
+
+
+def log_softmax_loss(np: Any, scores: Any, labels: Any) -> Any:
+    """The mean cross-entropy of (N, C) scores and (N,) labels, in NumPy's names."""
+    top = np.max(scores, axis=1, keepdims=True)
+    shifted = scores - top
+    logarithms = np.log(np.sum(np.exp(shifted), axis=1))
+    return np.mean(logarithms - shifted[np.arange(scores.shape[0]), labels])

@@ -5,24 +5,31 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from benchmarks import contest
 from benchmarks.cases import (
     bandwidth,
     black_scholes,
     call,
     chain,
+    cnn,
     compile_time,
     deep,
     fused_adam,
     gemm,
+    gpt,
     import_time,
     kernels,
     layers,
-    memory,
+    lstm,
     mlp,
     op,
     optimizers,
+    tiny,
 )
 from gpugrad.bench.method import Row
+
+CONTESTS = {"mlp": mlp, "cnn": cnn, "gpt": gpt, "lstm": lstm, "tiny": tiny}
+"""The cases that compare libraries."""
 
 CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "op": op.run,
@@ -33,8 +40,7 @@ CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "options": black_scholes.run,
     "bandwidth": bandwidth.run,
     "gemm": gemm.run,
-    "mlp": mlp.run,
-    "memory": memory.run,
+    **{name: functools.partial(contest.run, module) for name, module in CONTESTS.items()},
     "layers": layers.run,
     "optimizers": optimizers.run,
     "deep": deep.run,

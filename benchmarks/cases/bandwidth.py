@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gpugrad as gg
-from benchmarks.cases.devices import waiting
+from benchmarks.devices import waiting
 from gpugrad.bench.method import Column, Comparison, Row, Spread, disagreement, interleaved, not_run, numbers
 from gpugrad.nn import functional
 

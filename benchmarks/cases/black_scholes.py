@@ -17,8 +17,8 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import machine, peers
-from benchmarks.cases.apart import apart
-from benchmarks.cases.side_by_side import side_by_side
+from benchmarks.apart import apart
+from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 
 SIZE = 1_000_000
@@ -34,7 +34,7 @@ def run(device: str, rounds: int) -> list[Row]:
     """On one thread and, where there are as many cores, on two."""
     if device != "cpu":
         return [not_run("options", "it compares kernels for the CPU; run it with --device cpu")]
-    return apart("black_scholes", rounds, (1, 2)[: machine.cores()])
+    return apart("cases.black_scholes", rounds, (1, 2)[: machine.cores()])
 
 
 def rows(rounds: int) -> list[Row]:

@@ -9,7 +9,7 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import peers
-from benchmarks.cases.devices import gpugrad_columns, torch_column, waiting
+from benchmarks.devices import gpugrad_columns, torch_column, waiting
 from gpugrad.bench.method import Column, Comparison, Row, Spread, disagreement, interleaved, ratio, spreads
 
 ROUNDS_OF_FOUR = 5

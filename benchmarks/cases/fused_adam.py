@@ -10,9 +10,9 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import machine, peers
+from benchmarks.apart import apart
 from benchmarks.cases.adam_numpy import BETA1, BETA2, EPS, LR, update
-from benchmarks.cases.apart import apart
-from benchmarks.cases.side_by_side import side_by_side
+from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 
 SIZE = 1_000_000
@@ -25,7 +25,7 @@ def run(device: str, rounds: int) -> list[Row]:
     """On one thread and, where there are as many cores, on two."""
     if device != "cpu":
         return [not_run("adam", "it compares kernels for the CPU; run it with --device cpu")]
-    return apart("fused_adam", rounds, (1, 2)[: machine.cores()])
+    return apart("cases.fused_adam", rounds, (1, 2)[: machine.cores()])
 
 
 def rows(rounds: int) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 
 import gpugrad as gg
-from benchmarks.cases.devices import waiting
+from benchmarks.devices import waiting
 from gpugrad.bench.method import Column, Row, disagreement, interleaved, not_run, numbers, ratio, spreads
 
 SIZE = 4096

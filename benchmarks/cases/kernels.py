@@ -12,8 +12,8 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import peers
-from benchmarks.cases.apart import apart
-from benchmarks.cases.side_by_side import side_by_side
+from benchmarks.apart import apart
+from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 from gpugrad.nn import functional
 
@@ -31,7 +31,7 @@ def run(device: str, rounds: int) -> list[Row]:
     """On one thread: what the loops themselves cost."""
     if device != "cpu":
         return [not_run("kernels", "on a GPU the case bandwidth measures these; run it with --device cpu")]
-    return apart("kernels", rounds, (1,))
+    return apart("cases.kernels", rounds, (1,))
 
 
 def rows(rounds: int) -> list[Row]:

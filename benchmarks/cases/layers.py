@@ -14,9 +14,9 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from benchmarks import peers
-from benchmarks.cases import memory
-from benchmarks.cases.devices import gpugrad_columns, torch_column, waiting
+from benchmarks import peak_memory, peers
+from benchmarks.devices import gpugrad_columns, torch_column, waiting
+from gpugrad.bench.gpt import make_block
 from gpugrad.bench.method import Column, Row, disagreement, interleaved, numbers, ratio, spreads
 
 TOLERANCE = 1e-4
@@ -41,35 +41,13 @@ class Work:
     memory_limit: float = 1.2
 
 
-def gpt_block(lib: Any, width: int = 128, heads: int = 4) -> Any:
-    """A block of a GPT: causal attention and an MLP of four times the width with GELU, each after a norm, beside a skip connection."""
-    nn, functional = lib.nn, lib.nn.functional
-
-    class Block(nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-            self.queries_keys_values, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
-            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-        def forward(self, x: Any) -> Any:
-            batch, tokens, _ = x.shape
-            split = self.queries_keys_values(self.norm1(x)).reshape(batch, tokens, 3, heads, width // heads)
-            q, k, v = lib.moveaxis(split, (2, 3), (0, 2))
-            attended = lib.moveaxis(functional.scaled_dot_product_attention(q, k, v, is_causal=True), 1, 2)
-            x = x + self.projection(attended.reshape(batch, tokens, width))
-            return x + self.mlp(self.norm2(x))
-
-    return Block()
-
-
 WORKS = {
     work.name: work
     for work in (
         Work("conv2d", "Conv2d(32, 64, 3, padding=1), 28x28, batch 64", lambda lib: lib.nn.Conv2d(32, 64, 3, padding=1),
              (64, 32, 28, 28), 1.3),
         Work("lstm", "LSTM(64, 128), 50 steps, batch 32", lambda lib: lib.nn.LSTM(64, 128), (50, 32, 64), 1.0),
-        Work("gpt", "GPT block, d 128, 4 heads, 64 tokens, batch 16", gpt_block, (16, 64, 128), 1.0),
+        Work("gpt", "GPT block, d 128, 4 heads, 64 tokens, batch 16", make_block, (16, 64, 128), 1.0),
     )
 }  # fmt: skip
 
@@ -100,7 +78,9 @@ def _timed(work: Work, device: str, rounds: int) -> Row:
 
 
 def _memory(work: Work, device: str, rounds: int) -> Row:
-    return memory.measured("layers", f"{work.description}, peak memory", device, rounds, work.memory_limit, "layers", work.name)
+    return peak_memory.measured(
+        "layers", f"{work.description}, peak memory", device, rounds, work.memory_limit, "cases.layers", work.name
+    )
 
 
 def _scaled(arrays: list[Any]) -> list[float]:

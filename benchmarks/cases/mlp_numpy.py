@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy
 
 from benchmarks.cases.adam_numpy import update
+from benchmarks.contest import Step
+from gpugrad.bench.training import Training
 
 _PIECE = 1 << 14  # elements of Adam's arrays that are updated at a time, so that they stay in the cache
 
 
-def with_numpy(weights: list[tuple[Any, Any]], batches: list[tuple[Any, Any]]) -> Callable[[], Callable[[], float]]:
+def with_numpy(training: Training, device: str) -> Step:
     """One step: forward, backward, Adam on one flat array."""
-    shapes = [a.shape for pair in weights for a in pair]
-    flat = numpy.concatenate([a.reshape(-1) for pair in weights for a in pair])
+    state = list(training.state().values())
+    shapes = [a.shape for a in state]
+    flat = numpy.concatenate([a.reshape(-1) for a in state])
     gradient, mean, square = numpy.zeros_like(flat), numpy.zeros_like(flat), numpy.zeros_like(flat)
     parameters, gradients = _views(flat, shapes), _views(gradient, shapes)
-    data = itertools.cycle(batches)
+    data = itertools.cycle(training.batches)
     number = itertools.count(1)
     scratch = numpy.empty(_PIECE, flat.dtype)
 
-    def step() -> Callable[[], float]:
+    def step() -> Any:
         x, labels = next(data)
         inputs = []
         layers = len(parameters) // 2
@@ -53,7 +55,7 @@ def with_numpy(weights: list[tuple[Any, Any]], batches: list[tuple[Any, Any]]) -
             piece = slice(start, start + _PIECE)
             p = flat[piece]
             update(p, gradient[piece], mean[piece], square[piece], scratch[: p.size], t)
-        return lambda: float(loss)
+        return loss
 
     return step
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 import gpugrad as gg
-from benchmarks.cases.devices import waiting
+from benchmarks.devices import waiting
 from gpugrad.bench.method import Column, Row, excess, interleaved, spreads
 
 REPEATS = 500

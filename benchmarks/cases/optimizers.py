@@ -9,9 +9,9 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import peers
-from benchmarks.cases.apart import apart
-from benchmarks.cases.memory import measured
-from benchmarks.cases.side_by_side import side_by_side
+from benchmarks.apart import apart
+from benchmarks.peak_memory import measured
+from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 
 SHAPE = (200, 250)
@@ -42,10 +42,10 @@ def run(device: str, rounds: int) -> list[Row]:
     """The times, on two threads, then the memory."""
     if device != "cpu":
         return [not_run("optimizers", "it compares with PyTorch on the CPU; run it with --device cpu")]
-    found = apart("optimizers", rounds, (THREADS,))
+    found = apart("cases.optimizers", rounds, (THREADS,))
     for work in MEMORY:
         text = f"{work}: memory of three steps, gradients included"
-        found.append(measured("optimizers", text, device, rounds, MEMORY_LIMIT, "optimizers", work))
+        found.append(measured("optimizers", text, device, rounds, MEMORY_LIMIT, "cases.optimizers", work))
     return found
 
 

@@ -5,7 +5,7 @@
 ``case.py``             what a case is: a name, sizes, and how to prepare its work on a device
 ``ops.py``              single ops over sizes
 ``transfers.py``        copies between the CPU and a GPU
-``mlp.py``              a training step
+``training.py``         training steps, written once for gpugrad and PyTorch; those of ``mlp``, ``cnn``, ``gpt``, ``lstm``
 ``compare.py``          cases on devices: agreement first, then times; from which size a device wins
 ``report.py``           the command: the table on the terminal, and JSON
 ======================  ====================================================================================================

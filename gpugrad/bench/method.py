@@ -96,7 +96,8 @@ class Comparison:
 class Row:
     """One piece of work: a figure per column, what they give together, or why there is none of either.
 
-    `size` is what grows from row to row of a case, where something does.
+    `size` is what grows from row to row of a case, where something does. `first` holds the seconds that the first step of each
+    column took, with what was compiled for it, which the figures leave out.
     """
 
     case: str
@@ -107,6 +108,7 @@ class Row:
     void: str = ""
     note: str = ""
     size: int | None = None
+    first: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -176,6 +178,17 @@ def ratio(seconds: Mapping[str, Sequence[float]], ours: str, theirs: str, limit:
     """How many times as long as `theirs` `ours` takes, round by round."""
     values = [a / b for a, b in zip(seconds[ours], seconds[theirs], strict=True)]
     return Comparison(ratio_label(ours, theirs), Spread.of(values), limit)
+
+
+def ratio_to_fastest(
+    seconds: Mapping[str, Sequence[float]], ours: str, theirs: Sequence[str], limit: float | None = None
+) -> Comparison:
+    """How many times as long as the fastest of `theirs` `ours` takes: the fastest of each round."""
+    if len(theirs) == 1:
+        return ratio(seconds, ours, theirs[0], limit)
+    fastest = [min(values) for values in zip(*(seconds[name] for name in theirs), strict=True)]
+    values = [a / b for a, b in zip(seconds[ours], fastest, strict=True)]
+    return Comparison(ratio_label(ours, f"fastest of {', '.join(theirs)}"), Spread.of(values), limit)
 
 
 def ratio_label(ours: str, theirs: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gpugrad import cuda
 from gpugrad.arrays.devices import CPU, Device, cuda_problem, on
-from gpugrad.bench import mlp, ops, transfers
+from gpugrad.bench import cnn, gpt, lstm, mlp, ops, transfers
 from gpugrad.bench.case import Case
 from gpugrad.bench.compare import FULL, QUICK, Measure, crossovers, faster, rows
 from gpugrad.bench.method import Row, Spread, interleaved, ratio_label
@@ -20,7 +20,7 @@ from gpugrad.check.about import describe, name_of
 from gpugrad.compile.runtime import get_num_threads
 from gpugrad.errors import DeviceError
 
-CASES: tuple[Case, ...] = (*mlp.CASES, *ops.CASES, *transfers.CASES)
+CASES: tuple[Case, ...] = (*mlp.CASES, *cnn.CASES, *gpt.CASES, *lstm.CASES, *ops.CASES, *transfers.CASES)
 
 BLAS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 """The variables that BLAS libraries read their number of threads from."""

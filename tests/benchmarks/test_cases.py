@@ -69,7 +69,7 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
     case = module(f"cases.{name}")
     if name != "kernels":
         monkeypatch.setattr(case, "SIZE", 2000)
-    monkeypatch.setattr(module("cases.side_by_side"), "interleaved", measured_once)
+    monkeypatch.setattr(module("side_by_side"), "interleaved", measured_once)
     rows = case.rows(3)
     assert [row.void for row in rows] == [""] * len(rows)
     assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
@@ -79,7 +79,7 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
 def test_every_optimizer_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     case = module("cases.optimizers")
     monkeypatch.setattr(case, "SHAPE", (4, 5))
-    monkeypatch.setattr(module("cases.side_by_side"), "interleaved", measured_once)
+    monkeypatch.setattr(module("side_by_side"), "interleaved", measured_once)
     rows = case.rows(3)
     assert [row.work.removesuffix(", 400 parameters in 20 tensors") for row in rows] == list(case.OPTIMIZERS)
     assert [(row.void, row.figures["gpugrad"].median) for row in rows] == [("", 1e3)] * len(rows)
@@ -98,7 +98,7 @@ def test_optimizers_have_times_then_peaks_of_memory(monkeypatch: pytest.MonkeyPa
 
 def test_the_memory_of_an_optimizer_is_that_of_parameters_gradients_and_state() -> None:
     """Not of what the parameters were in before the first step, nor of arrays that come and go."""
-    command = [sys.executable, "-m", "benchmarks.cases.memory", "optimizers", "gpugrad", "cpu", "Adam"]
+    command = [sys.executable, "-m", "benchmarks.peak_memory", "cases.optimizers", "gpugrad", "cpu", "Adam"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     peak, how = done.stdout.split(" ", 1)
     if "VmHWM" in how:
@@ -112,28 +112,28 @@ def test_layers_have_a_time_and_a_peak_of_memory(name: str, monkeypatch: pytest.
     work = layers.WORKS[name]
     monkeypatch.setitem(layers.WORKS, name, dataclasses.replace(work, shape=(2, *work.shape[1:])))
     monkeypatch.setattr(layers, "interleaved", measured_once)
-    monkeypatch.setattr(layers.memory, "measured", lambda case, work, *arguments: method.Row(case, work))
+    monkeypatch.setattr(layers.peak_memory, "measured", lambda case, work, *arguments: method.Row(case, work))
     time, memory = module("cases").PARTS[f"layers.{name}"]("cpu", 3)
     assert (time.void, time.figures["gpugrad"].median) == ("", 1e3)
     assert memory.work.endswith("peak memory")
 
 
 def test_the_memory_of_a_layer_is_measured_in_its_own_process(capsys: pytest.CaptureFixture[str]) -> None:
-    module("cases.memory").main("layers", "gpugrad", "cpu", "conv2d")
+    module("peak_memory").main("cases.layers", "gpugrad", "cpu", "conv2d")
     peak, how = capsys.readouterr().out.split(" ", 1)
     assert int(peak) > (64 * 64 * 28 * 28 * 4 if "VmHWM" in how else -1)  # at least the result
 
 
 def test_a_row_is_void_if_a_column_computes_something_else() -> None:
     steps: dict[str, Callable[[], Any]] = {"a": lambda: np.ones(3), "b": lambda: np.asarray([1.0, 1.0, 1.1])}
-    row = module("cases.side_by_side").side_by_side("case", "work", steps, {}, rounds=1, tolerance=1e-3)
+    row = module("side_by_side").side_by_side("case", "work", steps, {}, rounds=1, tolerance=1e-3)
     assert row.void.startswith("b gave 1.1 and a 1 as number 3 of 4")
 
 
 def test_rows_of_another_process_come_back_with_their_number_of_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apart = module("cases.apart")
+    apart = module("apart")
     row = method.Row("case", "work", "ms", {"gpugrad": method.Spread(1.0, 0.9, 1.1)})
     seen = []
 
@@ -149,7 +149,7 @@ def test_rows_of_another_process_come_back_with_their_number_of_threads(
 
 
 def test_a_case_that_fails_in_its_process_is_a_void_row() -> None:
-    (row,) = module("cases.apart").apart("no_such_case", 1, (1,))
+    (row,) = module("apart").apart("no_such_case", 1, (1,))
     assert row.failed
     assert "no_such_case" in row.void
 

@@ -100,7 +100,7 @@ def test_what_was_not_counted_or_is_void_is_no_success() -> None:
     [("0.5", "97.2", True), ("0.505", "96.1", True), ("0.6", "97.2", False), ("0.5", "94.0", False)],
 )
 def test_losses_and_accuracy_of_two_runs(loss: str, accuracy: str, same: bool) -> None:
-    found, line = module("training").compare(
+    found, line = module("main_job").compare(
         TRAINED.format(loss=loss, accuracy=accuracy, device="cuda"), TRAINED.format(loss="0.5", accuracy="97.2", device="cpu")
     )
     assert found is same and "test accuracy" in line

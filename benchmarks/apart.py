@@ -21,22 +21,29 @@ from gpugrad.bench.method import Row
 _OWN = ("NPROC", "GPUGRAD_NUM_THREADS")
 """Variables for the number of threads beside those of machine.py: what XLA calls the number of processors, and gpugrad's."""
 
+_CACHES = ("GPUGRAD_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "CUPY_CACHE_DIR")
+"""Variables for the folders in which gpugrad, torch.compile and CuPy keep what they compile."""
 
-def apart(module: str, rounds: int, threads: Sequence[int]) -> list[Row]:
-    """The rows of ``benchmarks.cases.<module>.rows(rounds)`` for each of these numbers of threads, with that number in `work`."""
+
+def apart(module: str, rounds: int, threads: Sequence[int], *arguments: str) -> list[Row]:
+    """The rows of ``benchmarks.<module>.rows(rounds, *arguments)`` for each of these numbers of threads, with that number in `work`.
+
+    Whatever the libraries compile is compiled anew: their caches are folders of their own.
+    """
     found = []
     for count in threads:
-        for row in _run(module, rounds, count):
+        for row in _run(module, rounds, count, *arguments):
             work = f"{row.work}, {count} thread{'s' if count > 1 else ''}"
             found.append(replace(row, work=work))
     return found
 
 
-def _run(module: str, rounds: int, threads: int) -> list[Row]:
+def _run(module: str, rounds: int, threads: int, *arguments: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "rows.json")
-        command = [sys.executable, "-m", __name__, module, str(rounds), str(threads), str(file)]
-        environment = {**os.environ, **dict.fromkeys(_OWN, str(threads))}
+        command = [sys.executable, "-m", __name__, module, str(rounds), str(threads), str(file), *arguments]
+        caches = {name: str(Path(folder, name.lower())) for name in _CACHES}
+        environment = {**os.environ, **dict.fromkeys(_OWN, str(threads)), **caches}
         done = subprocess.run(command, capture_output=True, text=True, cwd=machine.ROOT, env=environment, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"the process ended with code {done.returncode}"])[-1]
@@ -46,9 +53,9 @@ def _run(module: str, rounds: int, threads: int) -> list[Row]:
 
 def main(arguments: list[str]) -> None:
     """Write the rows of a case to a file."""
-    module, rounds, threads, file = arguments
-    machine.with_threads(int(threads), "benchmarks.cases.apart", arguments)
-    rows = importlib.import_module(f"benchmarks.cases.{module}").rows(int(rounds))
+    module, rounds, threads, file, *others = arguments
+    machine.with_threads(int(threads), "benchmarks.apart", arguments)
+    rows = importlib.import_module(f"benchmarks.{module}").rows(int(rounds), *others)
     Path(file).write_text(json.dumps([row.as_dict() for row in rows]))
 
 

@@ -1,10 +1,8 @@
-"""memory: the most memory that the MLP of mlp.py takes while it is built and makes five steps, each column in its own process.
+"""The most memory that a piece of work takes, each column in its own process.
 
 On the CPU it is the resident set: /proc/self/clear_refs resets its high-water mark, VmHWM, once the libraries are loaded, warm
 and have their data; where there is no /proc, getrusage's ru_maxrss, which cannot be reset, minus what it was then. On a GPU
 it is what the allocator has handed out: counted by a hook of CuPy's memory pool, and by PyTorch itself.
-
-Other cases measure their memory here too, through :func:`measured`.
 """
 
 from __future__ import annotations
@@ -21,26 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.cases import mlp
-from benchmarks.cases.devices import torch_column
+from benchmarks.devices import torch_column
 from benchmarks.machine import ROOT
 from gpugrad.bench.method import Row, ratio, spreads
 
-WORK = "the MLP, from building it to its fifth step"
-LIMIT = 1.0
-_SMALL = (8, 6, 4, 2)
 _MIB = 1 << 20
-
-
-def run(device: str, rounds: int) -> list[Row]:
-    """gpugrad against PyTorch."""
-    return [measured("memory", WORK, device, rounds, LIMIT, "memory")]
 
 
 def measured(case: str, work: str, device: str, rounds: int, limit: float, module: str, *arguments: str) -> Row:
     """The peak of gpugrad and of PyTorch; a third of the rounds: starting processes takes long, and memory varies little.
 
-    ``benchmarks.cases.<module>.for_memory(library, device, *arguments)`` gives two functions, which are called in the process of
+    ``benchmarks.<module>.for_memory(library, device, *arguments)`` gives two functions, which are called in the process of
     a column: one that makes the library load what it loads at first use, and one whose memory is measured. What exists before
     that one is called is not counted. `limit` is how many times as much as PyTorch's it may be, on the CPU.
     """
@@ -52,7 +41,7 @@ def measured(case: str, work: str, device: str, rounds: int, limit: float, modul
     for _ in range(max(3, rounds // 3)):
         for name, library in columns.items():
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.cases.memory", module, library, device, *arguments],
+                [sys.executable, "-m", "benchmarks.peak_memory", module, library, device, *arguments],
                 capture_output=True,
                 text=True,
                 cwd=ROOT,
@@ -66,26 +55,9 @@ def measured(case: str, work: str, device: str, rounds: int, limit: float, modul
     return Row(case, work, "MiB", spreads(found, 1 / _MIB), comparisons, note=f"measured as {how}")
 
 
-def for_memory(library: str, device: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """Steps of a small MLP, and the MLP from building it to its fifth step."""
-    build: Callable[..., mlp.Step] = mlp.with_gpugrad
-    if library == "torch":
-        torch = peers.torch(device)
-        build = lambda *arguments: mlp.with_torch(torch, *arguments)
-    weights, batches = mlp.problem()
-    small = build(*mlp.problem(_SMALL, 4), device)
-
-    def steps() -> None:
-        step = build(weights, batches, device)
-        for _ in range(5):
-            step()()
-
-    return lambda: small()(), steps
-
-
 def main(module: str, library: str, device: str, *arguments: str) -> None:
     """Print the peak in bytes and how it was measured."""
-    warm, work = importlib.import_module(f"benchmarks.cases.{module}").for_memory(library, device, *arguments)
+    warm, work = importlib.import_module(f"benchmarks.{module}").for_memory(library, device, *arguments)
     for _ in range(2):
         warm()
     peak, how = _resident() if device == "cpu" else _allocated(library)

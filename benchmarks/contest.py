@@ -1,0 +1,171 @@
+"""The same work in several libraries: checked to be the same, then measured in turn, in a process of its own.
+
+A case that is a contest is a module in cases/ with a tuple ``CONTESTS``. Each contest has a row for the time and, if asked for, one for
+the most memory in use, which is measured in further processes (peak_memory.py). Caches of compiled code are empty at the beginning.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from benchmarks import machine, peak_memory
+from benchmarks.apart import apart
+from benchmarks.libraries import FASTEST, GPUGRAD, LIBRARIES, PYTORCH
+from gpugrad.bench.method import Column, Row, disagreement, interleaved, numbers, ratio_to_fastest, spreads
+
+Step = Callable[[], Any]
+"""The work, once. What it returns, arrays or numbers of its library, has to be the same in every library."""
+
+Build = Callable[[Any, str], Step]
+"""From the problem and a device to the step."""
+
+BURST = 0.15
+"""Seconds for which a column is measured in a round."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The most that gpugrad may take, as a multiple of the fastest of `against`, of those that are installed."""
+
+    limit: float
+    against: Sequence[str] = FASTEST
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Work for several libraries.
+
+    :param case: the name of the case.
+    :param work: a line on what is done, and to what.
+    :param problem: makes what all libraries are given, as NumPy arrays, the same in every call.
+    :param columns: how each library prepares its step, by the names in libraries.py; gpugrad comes first.
+    :param targets: for the CPU. `device_targets` are those for a GPU, of columns as they are named there.
+    :param tolerance: how far numbers of the results may be apart.
+    :param agree: how many steps' results have to agree before anything is timed.
+    :param compared: what of a result has to be the same.
+    :param repeats: how often a step repeats the work, for what is too short to be called through a function.
+    :param unit: of the times: ms or us.
+    :param memory_limit: how many times as much memory as PyTorch it may take on the CPU; None: memory is not measured.
+    :param small: a problem whose steps make a library load what it needs, before memory is measured.
+    :param threads: the numbers of threads it is measured with, as far as there are as many cores; none: that of the run.
+    """
+
+    case: str
+    work: str
+    problem: Callable[[], Any]
+    columns: Mapping[str, Build]
+    targets: Sequence[Target] = ()
+    device_targets: Sequence[Target] = ()
+    tolerance: float = 1e-4
+    agree: int = 1
+    compared: Callable[[Any], Any] = lambda result: result
+    repeats: int = 1
+    unit: str = "ms"
+    memory_limit: float | None = None
+    small: Callable[[], Any] | None = None
+    threads: Sequence[int] = ()
+
+    def thread_counts(self) -> Sequence[int]:
+        """The numbers of threads it is measured with here."""
+        return [count for count in self.threads if count <= machine.cores()] or [machine.threads()]
+
+
+def run(module: ModuleType, device: str, rounds: int) -> list[Row]:
+    """The rows of a module's contests: times, then memory."""
+    name = module.__name__.removeprefix("benchmarks.")
+    contests: Sequence[Contest] = module.CONTESTS
+    counts = sorted({count for contest in contests for count in contest.thread_counts()})
+    found = [row for count in counts for row in apart("contest", rounds, (count,), name, device)]
+    for i, contest in enumerate(contests):
+        if contest.memory_limit is not None:
+            work = f"{contest.work}, peak memory"
+            arguments = ("contest", name, str(i))
+            found.append(peak_memory.measured(contest.case, work, device, rounds, contest.memory_limit, *arguments))
+    return found
+
+
+def rows(rounds: int, name: str, device: str) -> list[Row]:
+    """The times of those contests of ``benchmarks.<name>`` that want as many threads as this process has."""
+    contests: Sequence[Contest] = importlib.import_module(f"benchmarks.{name}").CONTESTS
+    return [timed(contest, device, rounds) for contest in contests if machine.threads() in contest.thread_counts()]
+
+
+def timed(contest: Contest, device: str, rounds: int) -> Row:
+    """The row of a contest, void unless all results agree; a peer that cannot do the work is left out, which the row says."""
+    problem = contest.problem()
+    steps: dict[str, tuple[Step, Callable[[Any], None]]] = {}
+    results: dict[str, list[float]] = {}
+    first: dict[str, float] = {}
+    notes = []
+    for column, library, place in _columns(contest, device):
+        try:
+            start = time.perf_counter()
+            step = contest.columns[library](problem, place)
+            result = step()
+            LIBRARIES[library].wait(result)
+            first[column] = time.perf_counter() - start
+            later = [numbers(contest.compared(step())) for _ in range(contest.agree - 1)]
+            results[column] = [x for found in (numbers(contest.compared(result)), *later) for x in found]
+        except Exception as error:  # a peer's, whatever it may be: the others are compared all the same
+            told = f"{column}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            if library == GPUGRAD:
+                return Row(contest.case, contest.work, void=told)
+            notes.append(f"not run: {told}")
+            continue
+        steps[column] = step, LIBRARIES[library].wait
+    void = disagreement(results, contest.tolerance)
+    if void:
+        return Row(contest.case, contest.work, void=void, first=first)
+    waited = [_column(name, step, wait, contest.repeats) for name, (step, wait) in steps.items()]
+    seconds = interleaved(waited, rounds=rounds, burst=BURST)
+    ours, *others = steps
+    targets = contest.targets if device == "cpu" else contest.device_targets
+    comparisons = []
+    for target in targets:
+        present = [name for name in others if name in target.against]
+        if present:
+            comparisons.append(ratio_to_fastest(seconds, ours, present, target.limit))
+    told_of = {comparison.label for comparison in comparisons}
+    plain = [ratio_to_fastest(seconds, ours, [name]) for name in others]
+    comparisons += [comparison for comparison in plain if comparison.label not in told_of]
+    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[contest.unit]
+    figures = spreads(seconds, scale)
+    return Row(contest.case, contest.work, contest.unit, figures, comparisons, note="; ".join(notes), first=first)
+
+
+def _columns(contest: Contest, device: str) -> list[tuple[str, str, str]]:
+    """The name of each column, its library and its device; gpugrad on a GPU is compared with the CPU of the same machine, too."""
+    found = [(LIBRARIES[name].column(device), name, device) for name in contest.columns if LIBRARIES[name].present(device)]
+    if device != "cpu":
+        found.insert(1, (f"{GPUGRAD} cpu", GPUGRAD, "cpu"))
+    return found
+
+
+def _column(name: str, step: Step, wait: Callable[[Any], None], repeats: int) -> Column:
+    """The column; the last result of a burst is what is waited for."""
+    last: list[Any] = [None]
+
+    def kept() -> None:
+        last[0] = step()
+
+    return Column(name, kept, lambda: wait(last[0]), repeats)
+
+
+def for_memory(library: str, device: str, name: str, index: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """What peak_memory.py runs to warm a library up, and what it measures: the work from its preparation to its fifth step."""
+    contest: Contest = importlib.import_module(f"benchmarks.{name}").CONTESTS[int(index)]
+    build = contest.columns[GPUGRAD if library == "gpugrad" else PYTORCH]
+    small = build((contest.small or contest.problem)(), device)
+    problem = contest.problem()
+
+    def steps() -> None:
+        step = build(problem, device)
+        for _ in range(5):
+            numbers(contest.compared(step()))
+
+    return lambda: numbers(contest.compared(small())), steps
