@@ -28,6 +28,7 @@ NAMES = (
     "gpt",
     "lstm",
     "tiny",
+    "gp",
     "layers",
     "optimizers",
     "deep",

@@ -15,6 +15,7 @@ from benchmarks.cases import (
     compile_time,
     deep,
     fused_adam,
+    gaussian_process,
     gemm,
     gpt,
     import_time,
@@ -28,7 +29,7 @@ from benchmarks.cases import (
 )
 from gpugrad.bench.method import Row
 
-CONTESTS = {"mlp": mlp, "cnn": cnn, "gpt": gpt, "lstm": lstm, "tiny": tiny}
+CONTESTS = {"mlp": mlp, "cnn": cnn, "gpt": gpt, "lstm": lstm, "tiny": tiny, "gp": gaussian_process}
 """The cases that compare libraries."""
 
 CASES: dict[str, Callable[[str, int], list[Row]]] = {

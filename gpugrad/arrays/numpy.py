@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
 
+from gpugrad.arrays.lapack import solve_triangular
 from gpugrad.arrays.pooling import pool_put
 from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, moving, registrar, typed
 
@@ -200,6 +201,7 @@ def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
 
 SPELLINGS.update(moving(numpy))
 SPELLINGS["pool_put"] = pool_put
+SPELLINGS["solve_triangular"] = solve_triangular
 
 
 # Elementwise --------------------------------------------------------------------------------------------------------
