@@ -35,7 +35,6 @@ from gpugrad.errors import (
     GpugradError, GraphError, IndexingError, InplaceError, LibraryError, LinAlgError, OptionError, OutOfMemoryError, RuleError,
     ShapeError, TracingError, UntraceableError,
 )
-from gpugrad.files import load, save
 from gpugrad.mixed_precision import autocast
 from gpugrad.modes import (
     are_deterministic_algorithms_enabled, debug, enable_grad, get_float32_matmul_precision,
@@ -80,6 +79,8 @@ if TYPE_CHECKING:
     from gpugrad.chainer import load_chainer as load_chainer
     from gpugrad.compile.runtime import get_num_threads as get_num_threads
     from gpugrad.compile.runtime import set_num_threads as set_num_threads
+    from gpugrad.files import load as load
+    from gpugrad.files import save as save
     from gpugrad.fusion import fuse as fuse
 
 __version__ = "0.1.0"
@@ -121,10 +122,10 @@ __all__ = [
 ]
 
 _LAZY = ("amp", "data", "fft", "linalg", "nn", "optim", "special", "testing")
-# The kernel compiler is loaded when it is first used, and so is the reading of zip files.
+# The kernel compiler is loaded when it is first used, and so is what reads and writes files.
 _LAZY_FUNCTIONS = {
-    "fuse": "gpugrad.fusion", "load_chainer": "gpugrad.chainer", "get_num_threads": "gpugrad.compile.runtime",
-    "set_num_threads": "gpugrad.compile.runtime",
+    "fuse": "gpugrad.fusion", "load": "gpugrad.files", "load_chainer": "gpugrad.chainer", "save": "gpugrad.files",
+    "get_num_threads": "gpugrad.compile.runtime", "set_num_threads": "gpugrad.compile.runtime",
 }
 # fmt: on
 

@@ -24,6 +24,14 @@ def test_parts_load_when_they_are_first_used(name):
     assert run(f"import sys, gpugrad as gg; {loaded}; gg.{name}; {loaded}").split() == ["False", "True"]
 
 
+def test_what_few_programs_use_loads_when_they_do():
+    loaded = "print('safetensors' in sys.modules, 'hashlib' in sys.modules, 'gpugrad.compile.compiled' in sys.modules)"
+    assert run(f"import sys, gpugrad as gg; gg.manual_seed(1); gg.random; {loaded}; gg.save; {loaded}").split("\n") == [
+        "False False False",
+        "True False False",
+    ]
+
+
 def test_a_part_may_be_imported_by_name():
     assert run("from gpugrad import optim; import gpugrad.testing; print(optim.SGD.__name__)") == "SGD"
 
@@ -64,7 +72,9 @@ def test_the_face_is_explicit():
     tree = ast.parse(Path(gg.__file__).read_text())
     imported = {a.asname or a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
     assigned = {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
-    lazy = {"nn", "optim", "data", "fuse", "load_chainer", "get_num_threads", "set_num_threads", "special", "testing"}
+    lazy = {
+        "nn", "optim", "data", "fuse", "load", "load_chainer", "save", "get_num_threads", "set_num_threads", "special", "testing"
+    }  # fmt: skip
     modules = {"annotations", "importlib", "TYPE_CHECKING", "Any", "arrays", "ops"}
     public = {
         name

@@ -87,6 +87,7 @@ class GradScaler:
             return outputs
 
         def scaled(x: Any) -> Any:
+            """One of them times the scale."""
             if not isinstance(x, Tensor):
                 raise DTypeError(f"GradScaler.scale: got {type(x).__name__}, expected a Tensor such as the loss")
             return multiply(x, self._scale)

@@ -23,11 +23,10 @@ Values out of range raise OptionError (ShapeError for shapes and counts), wrong 
 """
 
 import functools
-import hashlib
 import importlib
 import math
 import operator
-import secrets
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -90,7 +89,8 @@ def _key(seed: int) -> int:
         raise OptionError(f"seed must be a non-negative int, got {seed}; leave it out for a seed from the operating system")
     if seed < _KEYS:
         return seed
-    digest = hashlib.blake2b(seed.to_bytes((seed.bit_length() + 7) // 8, "little"), digest_size=16).digest()
+    hashlib = importlib.import_module("hashlib")  # imported here, because it loads OpenSSL, for which few programs have a use
+    digest: bytes = hashlib.blake2b(seed.to_bytes((seed.bit_length() + 7) // 8, "little"), digest_size=16).digest()
     return int.from_bytes(digest, "little")
 
 
@@ -524,7 +524,7 @@ class Generator:
 
     def __init__(self, seed: int | None = None, offset: int = 0) -> None:
         self._lock = threading.Lock()
-        self.set_state((secrets.randbits(128) if seed is None else seed, offset))
+        self.set_state((int.from_bytes(os.urandom(16), "little") if seed is None else seed, offset))
 
     @property
     def seed(self) -> int:

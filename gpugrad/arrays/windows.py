@@ -44,6 +44,11 @@ class Window(NamedTuple):
             found.append(count - (ceil_mode and (count - 1) * stride >= size + padding))
         return tuple(found)
 
+    def sizes(self, counts: Sizes) -> Sizes:
+        """The smallest spatial sizes that so many windows fit into, which may be negative or 0."""
+        axes = zip(counts, self.spans, self.stride, self.padding, strict=True)
+        return tuple((count - 1) * stride + span - 2 * padding for count, span, stride, padding in axes)
+
     def some_empty(self, sizes: Sizes, ceil_mode: bool = False) -> bool:
         """Whether a window that :meth:`counts` counts lies on nothing but padding, if that is at most half a kernel wide.
 

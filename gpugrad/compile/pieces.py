@@ -31,6 +31,7 @@ class Pieces(tuple[Any, ...]):
 
     @property
     def strides(self) -> tuple[int]:
+        """Of the array that they stand for, in bytes."""
         return (self.dtype.itemsize,)
 
     def stretches(self) -> Iterator[tuple[slice, list[Any]]]:

@@ -23,7 +23,7 @@ class MultiheadAttention(Module):
 
     Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim) and result (L, N, E); with `batch_first` (N, L, E) and so on; or
     all without N. With `need_weights` the second result is the weights, (N, L, S), the mean over the heads, or without
-    `average_attn_weights` (N, num_heads, L, S); else it is None, and attention is faster and needs less memory.
+    `average_attn_weights` (N, num_heads, L, S); else it is None, and attention needs less memory.
 
     `key_padding_mask` (N, S) and `attn_mask` (L, S) or (N * num_heads, L, S) are of booleans, True where a key is masked out (the
     opposite of :func:`~gpugrad.nn.functional.scaled_dot_product_attention`), or of numbers, which are added to the scores and have
@@ -81,6 +81,7 @@ class MultiheadAttention(Module):
         self.add_zero_attn = add_zero_attn
 
         def parameter(*shape: int) -> Parameter:
+            """A parameter whose values come from :meth:`reset_parameters`."""
             return Parameter(empty(shape, dtype=dtype, device=device))
 
         separate = (self.kdim, self.vdim) != (embed_dim, embed_dim)

@@ -8,11 +8,17 @@ from typing import Any, ClassVar
 
 from gpugrad.arrays.devices import DeviceLike
 from gpugrad.arrays.dtypes import DTypeLike
-from gpugrad.arrays.windows import Sizes, as_sizes, as_window
+from gpugrad.arrays.windows import Sizes, Window, as_sizes, as_window
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.nn import init
 from gpugrad.nn.functional.conv import check_shapes, conv1d, conv2d, conv3d
-from gpugrad.nn.functional.conv_transpose import check_transposed, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from gpugrad.nn.functional.conv_transpose import (
+    as_output_padding,
+    check_transposed,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.pad import pad
 from gpugrad.nn.module import Module
@@ -175,6 +181,8 @@ class Conv3d(_Convolution):
 class _ConvolutionTranspose(_Kernels):
     transposed = True
 
+    padding: Sizes
+
     def __init__(
         self,
         in_channels: int,
@@ -196,17 +204,15 @@ class _ConvolutionTranspose(_Kernels):
         self._make(
             in_channels, out_channels, (kernel_size, stride, padding, dilation), groups, bias, padding_mode, device, dtype
         )
-        self.output_padding = as_sizes(type(self).__name__, "output_padding", output_padding, self.ndim, 0)
-        if any(e >= max(s, d) for e, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True)):
-            raise ShapeError(
-                f"{type(self).__name__}: output_padding is {self.output_padding}, expected less than stride {self.stride} or dilation "
-                f"{self.dilation} along each axis"
-            )
+        self.output_padding = as_output_padding(type(self).__name__, output_padding, self._window())
 
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
         """The transposed convolution of the input with the weight, plus the bias; its spatial sizes `output_size`, if that is given."""
         more = self.output_padding if output_size is None else self._beyond(input, output_size)
         return type(self).function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+
+    def _window(self) -> Window:
+        return Window(self.kernel_size, self.stride, self.padding, self.dilation)
 
     def _beyond(self, input: Any, output_size: Sequence[int]) -> Sizes:
         """The output padding that gives the sizes asked for. Raises ShapeError if there is none."""
@@ -218,8 +224,7 @@ class _ConvolutionTranspose(_Kernels):
         if len(wanted) not in (ndim, len(shape)):
             raise ShapeError(f"{name}: output_size is {wanted} for input {shape}, expected {ndim} sizes, or {len(shape)}")
         wanted = as_sizes(name, "output_size", wanted[-ndim:], ndim, 1)
-        axes: Any = zip(shape[-ndim:], self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
-        least = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, k, s, p, d in axes)
+        least = self._window().sizes(shape[-ndim:])
         if any(not low <= n < low + s for n, low, s in zip(wanted, least, self.stride, strict=True)):
             most = tuple(low + s - 1 for low, s in zip(least, self.stride, strict=True))
             raise ShapeError(f"{name}: output_size is {wanted} for input {shape}, expected sizes from {least} to {most}")

@@ -203,6 +203,7 @@ class _Watch:
         return rebuild(output, iter(_shown(leaves(output), self.out_of, type(self.module).__name__)))
 
     def out_of(self, gradients: Gradients) -> Gradients:
+        """The gradients of the outputs after the hooks that see them alone; the others run here if no input records."""
         for hook in tuple(self.hooks.backward_before.values()):
             gradients = _replaced(hook.function(self.module, gradients), gradients, self.module)
         self.grad_output = gradients
@@ -211,6 +212,7 @@ class _Watch:
         return gradients
 
     def into(self, gradients: Gradients) -> Gradients:
+        """The gradients of the inputs after the hooks that see those of inputs and outputs."""
         grad_output, self.grad_output = self.grad_output, ()
         for hook in tuple(self.hooks.backward_after.values()):
             gradients = _replaced(hook.function(self.module, gradients, grad_output), gradients, self.module)
@@ -245,6 +247,7 @@ def _shown(values: Any, show: Callable[[Gradients], Gradients], name: str) -> li
     count = len(values)
 
     def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> Iterator[tuple[Any, ...]]:
+        """The nodes before this one, with their gradients after `show`."""
         # Tensors of their own, in the user's convention for complex numbers: a hook may rebind them.
         given: list[Any] = [None] * count
         for i, node, g in zip(recording, nodes, gradients, strict=True):

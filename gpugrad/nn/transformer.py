@@ -244,6 +244,7 @@ class Transformer(Module):
         )  # fmt: skip
 
         def norm() -> LayerNorm:
+            """What a stack of layers ends with."""
             return LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place)
 
         self.encoder = custom_encoder

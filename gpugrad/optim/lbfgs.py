@@ -152,6 +152,7 @@ class LBFGS(Optimizer):
         """The points from x on in a direction."""
 
         def evaluate(t: float) -> Point:
+            """The point at x + t * direction, where the parameters are moved."""
             self._move(x + t * direction)
             loss, gradient = self._evaluated(closure)
             return Point(t, _number(loss), gradient, _dot(gradient, direction))

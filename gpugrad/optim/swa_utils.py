@@ -52,6 +52,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
         raise OptionError(f"get_ema_multi_avg_fn: decay is {decay}, expected 0 to 1")
 
     def weight(count: Any) -> Any:
+        """The share of a model in the average, where `count` came before it."""
         later = minimum(count, 1)  # 0 for the first model, 1 for all others
         return (1 - later) + (1 - decay) * later
 

@@ -29,6 +29,7 @@ def directed(function: Callable[..., Any]) -> Callable[..., Any]:
     def called(
         p: Any, g: Any, *state: Any, decay: float, weight_decay: float, maximize: bool, master: bool, **numbers: Any
     ) -> Any:
+        """`function` of the decayed parameters and the direction."""
         if master:
             p, *rest = state
             g, state = astype(g, p.dtype), tuple(rest)
@@ -43,6 +44,7 @@ def stepped(rule: Rule) -> Rule:
     called = directed(rule)
 
     def step(p: Any, g: Any, *state: Any, master: bool, **numbers: Any) -> tuple[Any, ...]:
+        """New parameters and state."""
         out = tuple(called(p, g, *state, master=master, **numbers))
         return (astype(out[0], p.dtype), *out) if master else out
 
@@ -58,6 +60,7 @@ def update_kernels(name: str, rule: Rule) -> Kernels:
     definition = stepped(rule)
 
     def derived(otherwise: Kernel) -> Kernel:
+        """The kernel, which goes back to `otherwise`."""
         into = {0: 0} | {k: k + 1 for k in range(1, 9)}  # the gradient, argument 1, is only read
         return accelerated(definition, name, by_stretches(otherwise), smallest=0, into=into)
 
@@ -68,6 +71,7 @@ def by_stretches(rule: Kernel) -> Kernel:
     """`rule` for a gradient that may be Pieces: what is no gap is then updated in place, once all is computed."""
 
     def update(p: Any, g: Any, *state: Any, **numbers: Any) -> tuple[Any, ...]:
+        """New parameters and state: results of the rule, or the old arrays, written over."""
         if not isinstance(g, Pieces):
             return rule(p, g, *state, **numbers)
         found = []

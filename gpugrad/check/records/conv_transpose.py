@@ -12,15 +12,9 @@ from gpugrad.nn import functional as F
 
 
 def _conv_transpose(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
     dilation: Any = 1,
-) -> Any:
+) -> Any:  # fmt: skip
     n = weight.ndim - 2
     if x.ndim == n + 1:
         return _conv_transpose(x[None], weight, bias, stride, padding, output_padding, groups, dilation)[0]

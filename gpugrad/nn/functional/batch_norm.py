@@ -38,6 +38,7 @@ def _moved(
     """The running statistics a step of `momentum` towards those of a batch, (N, C, 1), of which the images are averaged."""
 
     def step(old: Any, new: Any) -> Any:
+        """One of the two statistics."""
         return astype(wide(old) * (1 - momentum) + mean(new, axis=(0, 2)) * momentum, old.dtype, copy=False)
 
     return step(running_mean, centre), step(running_var, spread * correction)

@@ -60,11 +60,15 @@ def _relu_gradient(dh: Any, g: Any, h: Any) -> Any:
 
 
 def _simple(step: Callable[..., Any], gradient: Callable[..., Any]) -> Cell:
+    """A cell whose only state is h = step(x, r), and ``gradient(dh, g, h)`` the gradient of x + r."""
+
     def forward(x: Any, r: Any, b: Any, h: Any, c: Any) -> Any:
+        """As a Cell has it."""
         h = step(x, r)
         return h, None, (h,)
 
     def backward(dh: Any, g: Any, dc: Any, kept: Any) -> Any:
+        """Likewise."""
         d = gradient(dh, g, *kept)
         return d, d, None, None
 

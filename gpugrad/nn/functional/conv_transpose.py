@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpugrad.arrays.windows import Sizes, as_sizes, as_window
+from gpugrad.arrays.windows import Sizes, Window, as_sizes, as_window
 from gpugrad.errors import ShapeError
 from gpugrad.families import A, composite
 from gpugrad.nn.functional.conv import _convolution_input_gradient, axis_names, extended
@@ -15,16 +15,7 @@ from gpugrad.ops.shape import reshape
 
 
 def _conv_transpose(
-    name: str,
-    ndim: int,
-    x: Any,
-    weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
+    name: str, ndim: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, more: Any, groups: int, dilation: Any
 ) -> Any:
     """A transposed convolution over `ndim` axes, its arguments checked."""
     check_input(x, name)
@@ -35,17 +26,9 @@ def _conv_transpose(
     (groups,) = as_sizes(name, "groups", groups, 1, 1)
     check_transposed(name, ndim, tuple(x.shape), tuple(weight.shape), None if bias is None else tuple(bias.shape), groups)
     window = as_window(name, ndim, tuple(weight.shape[2:]), stride, padding, dilation)
-    more = as_sizes(name, "output_padding", output_padding, ndim, 0)
-    if any(e >= max(s, d) for e, s, d in zip(more, window.stride, window.dilation, strict=True)):
-        raise ShapeError(
-            f"{name}: output_padding is {more}, expected less than stride {window.stride} or dilation {window.dilation} "
-            "along each axis"
-        )
+    more = as_output_padding(name, more, window)
     sizes = tuple(x.shape[-ndim:])
-    least = tuple(
-        (n - 1) * s - 2 * p + span for n, s, p, span in zip(sizes, window.stride, window.padding, window.spans, strict=True)
-    )
-    shape = tuple(n + e for n, e in zip(least, more, strict=True))
+    shape = tuple(n + e for n, e in zip(window.sizes(sizes), more, strict=True))
     if min(sizes) < 1 or min(shape) < 1:
         raise ShapeError(
             f"{name}: of input {tuple(x.shape)} with kernel {window.kernel}, stride {window.stride}, padding {window.padding} and "
@@ -56,10 +39,22 @@ def _conv_transpose(
     options: Any = {"stride": window.stride, "padding": window.padding, "dilation": window.dilation, "groups": groups}
 
     def transposed(x: Any) -> Any:
+        """That of a batch."""
         out = _convolution_input_gradient(extended(x, late), weight, shape=shape, **options)
         return out if bias is None else add(out, reshape(bias, (-1, *(1,) * ndim)))
 
     return over_batch(transposed, x, ndim + 2)
+
+
+def as_output_padding(name: str, output_padding: Any, window: Window) -> Sizes:
+    """`output_padding` as an int for each axis. Raises ShapeError where it is not less than the stride or the dilation."""
+    more = as_sizes(name, "output_padding", output_padding, len(window.kernel), 0)
+    if any(e >= max(s, d) for e, s, d in zip(more, window.stride, window.dilation, strict=True)):
+        raise ShapeError(
+            f"{name}: output_padding is {more}, expected less than stride {window.stride} or dilation {window.dilation} "
+            "along each axis"
+        )
+    return more
 
 
 def check_transposed(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes | None, groups: int) -> None:
@@ -83,15 +78,9 @@ def check_transposed(name: str, ndim: int, x: Sizes, weight: Sizes, bias: Sizes 
 
 @composite
 def conv_transpose2d(
-    input: A,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
+    input: A, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
     dilation: Any = 1,
-) -> A:
+) -> A:  # fmt: skip
     """The transpose of a convolution: each element of the input lays a kernel, times itself, into the result.
 
     ``out[n, o, y * stride - padding + k * dilation] += weight[c, o, k] * input[n, c, y]`` over the channels c, the places y and the
@@ -111,15 +100,9 @@ def conv_transpose2d(
 
 @composite
 def conv_transpose1d(
-    input: A,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
+    input: A, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
     dilation: Any = 1,
-) -> A:
+) -> A:  # fmt: skip
     """:func:`conv_transpose2d` over one spatial axis: input (N, C, L) or (C, L), weight (C, O / groups, kernel size).
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
@@ -130,15 +113,9 @@ def conv_transpose1d(
 
 @composite
 def conv_transpose3d(
-    input: A,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
+    input: A, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
     dilation: Any = 1,
-) -> A:
+) -> A:  # fmt: skip
     """:func:`conv_transpose2d` over three spatial axes: input (N, C, D, H, W) or (C, D, H, W), weight (C, O / groups, *kernel sizes).
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html

@@ -36,6 +36,7 @@ def hot(labels: Any, classes: int) -> Any:
 # Not take_along_axis alone, whose rule adds up in memory: of a row just one element is taken, so its gradient is elementwise.
 @fused(compiles=False, x=lambda g, labels, x_shape: where(hot(labels, x_shape[1]), expand_dims(g, 1), 0), labels=None)
 def picked(x: Any, labels: Any, /) -> Any:
+    """x (N, C, ...) and labels (N, ...) -> (N, ...): of the elements along axis 1 the one that the label names."""
     return take_along_axis(x, expand_dims(labels, 1), axis=1)[:, 0]
 
 

@@ -25,8 +25,7 @@ from gpugrad.tape import raw
 def _output_size(name: str, shape: Sizes, window: Window, given: Sequence[int] | None) -> Sizes:
     """The spatial sizes of the result: as asked for, or the smallest that pooling makes this input of."""
     counts, ndim = shape[-len(window.kernel) :], len(window.kernel)
-    axes = list(zip(counts, window.kernel, window.stride, window.padding, strict=True))
-    smallest = tuple((count - 1) * s - 2 * p + k for count, k, s, p in axes)
+    smallest = window.sizes(counts)
     if given is None:
         return smallest
     sizes = tuple(given)

@@ -21,9 +21,11 @@ def pointwise(name: str, formula: Callable[..., Any], rule: Callable[..., Any]) 
     parameters = list(inspect.signature(rule).parameters.values())
 
     def definition(x: Any, /, *options: Any) -> Any:
+        """The formula, in float32 or wider."""
         return narrow(formula(wide(x), *options), x)
 
     def gradient(g: Any, x: Any, *options: Any) -> Any:
+        """The rule, likewise."""
         return narrow(rule(wide(g), wide(x), *options), x)
 
     definition.__name__ = definition.__qualname__ = name
@@ -33,6 +35,7 @@ def pointwise(name: str, formula: Callable[..., Any], rule: Callable[..., Any]) 
     op = fused(elementwise=True, x=gradient)(definition)
 
     def function(x: Any, *options: Any) -> Any:
+        """The op of an input and options that are checked."""
         x = floating(x, None, name)
         return op(x, *(constant(option, name) for option in options)) if options else op(x)
 

@@ -44,6 +44,7 @@ def elementwise_loss(formula: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def loss(input: Any, *others: Any, reduction: str, **options: Any) -> Any:
+        """The formula, in float32 or wider, reduced and rounded."""
         found = formula(wide(input), *(None if x is None else wide(x) for x in others), **options)
         losses, counts = found if isinstance(found, tuple) else (found, None)
         return narrow(reduced(losses, reduction, counts), input)

@@ -37,6 +37,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int = 0) -> Module:
     register_parametrization(module, name, _WeightNorm(-1 if dim is None else dim), unsafe=True)
 
     def rename(owner: Module, state: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Older files' g and v under the names that they have now."""
         for i, old in enumerate((f"{prefix}{name}_g", f"{prefix}{name}_v")):
             if old in state:
                 state[f"{prefix}parametrizations.{name}.original{i}"] = state.pop(old)

@@ -131,6 +131,7 @@ def pad_packed_sequence(
     batch, rest = sizes[0], tuple(data.shape[1:])
 
     def padding(steps: int, n: int) -> Any:
+        """That of n sequences for so many steps."""
         return raw_full(raw(data), (steps, n, *rest), padding_value, data.dtype)
 
     parts = []
@@ -162,6 +163,7 @@ def pad_sequence(sequences: Any, batch_first: bool = False, padding_value: float
     longest = max(x.shape[0] for x in given)
 
     def padded(x: Any) -> Any:
+        """A sequence, as long as the longest."""
         if x.shape[0] == longest:
             return x
         padding = raw_full(raw(x), (longest - x.shape[0], *x.shape[1:]), padding_value, x.dtype)
