@@ -26,10 +26,15 @@ def cuda_extra() -> str | None:
     return f"cuda{version}" if version else None
 
 
-def install_peers(session: nox.Session, *others: str) -> None:
-    """PyTorch, in its build for the CPU (that of PyPI brings gigabytes of CUDA libraries), JAX, and others."""
-    session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
-    session.install("jax", *others)
+def install_peers(session: nox.Session, *others: str, optional: bool = False) -> None:
+    """PyTorch, in its build for the CPU (that of PyPI brings gigabytes of CUDA libraries), JAX, and others.
+
+    Where they are optional, one that does not install here, for this Python or this processor, is done without.
+    """
+    accepted = [0, 1] if optional else [0]
+    session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu", success_codes=accepted)
+    for peer in ("jax", *others):
+        session.install(peer, success_codes=accepted)
 
 
 @nox.session
@@ -73,12 +78,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks: a table, and whether the targets are met. ``-- --peers`` installs PyTorch, JAX and HIPS autograd to compare with."""
+    """The benchmarks against PyTorch, JAX, HIPS autograd and MyGrad: tables, what they say, and docs/benchmarks.md with its pictures.
+
+    ``-- mlp --rounds 5`` measures a part, and leaves the page as it is; ``-- --page`` writes the page from benchmarks/results alone.
+    """
     session.install("-e", ".[dev,examples]")
-    arguments = [argument for argument in session.posargs if argument != "--peers"]
-    if len(arguments) < len(session.posargs):
-        install_peers(session, "autograd")
-    session.run("python", "benchmarks/run.py", *arguments)
+    if "--page" not in session.posargs:
+        install_peers(session, "autograd", "mygrad", optional=True)
+    session.run("python", "benchmarks/suite.py", *session.posargs)
 
 
 @nox.session

@@ -37,7 +37,7 @@ def test_a_result_file_gives_the_table_back(tmp_path: Path) -> None:
 
 
 def test_losses_of_two_devices_are_compared_by_epoch() -> None:
-    training = module("training")
+    training = module("main_job")
     end = "\ntest accuracy 97.22% on a device after 1.0 s\n"
     cuda = (
         "loss 9\n 50%|#   | 1/2 [00:03<01:02,  1.65s/epoch]\repoch   1  loss 2.1308  test accuracy 80%\nepoch 2  loss 0.5020"
