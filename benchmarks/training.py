@@ -13,7 +13,7 @@ import numpy
 
 from benchmarks import peers
 from benchmarks.contest import Build, Step
-from benchmarks.libraries import AUTOGRAD, COMPILED, GPUGRAD, JAX, PYTORCH
+from benchmarks.libraries import AUTOGRAD, COMPILED, GPUGRAD, JAX, MYGRAD, PYTORCH
 from gpugrad.bench.training import Training, training_step, with_gpugrad
 
 Loss = Callable[[Any, Mapping[str, Any], Any, Any], Any]
@@ -43,13 +43,17 @@ def adam(lr: float = 1e-3, weight_decay: float = 0.0) -> tuple[Update, int]:
     return update, 2
 
 
-def columns(loss: Loss | None = None, update: tuple[Update, int] | None = None, *, autograd: bool = False) -> dict[str, Build]:
-    """gpugrad, PyTorch, torch.compile and, where the loss is written for them, JAX and HIPS autograd. A problem is a Training."""
+def columns(
+    loss: Loss | None = None, update: tuple[Update, int] | None = None, *, autograd: bool = False, mygrad: Loss | None = None
+) -> dict[str, Build]:
+    """gpugrad, PyTorch, torch.compile and, where the loss is written for them, JAX, HIPS autograd, MyGrad. A problem is a Training."""
     found: dict[str, Build] = {GPUGRAD: with_gpugrad, PYTORCH: with_torch, COMPILED: with_compiled_torch}
     if loss is not None and update is not None:
         found[JAX] = lambda training, device: with_jax(loss, update, training)
         if autograd:
             found[AUTOGRAD] = lambda training, device: with_autograd(loss, update, training)
+        if mygrad is not None:
+            found[MYGRAD] = lambda training, device: with_mygrad(mygrad, update, training)
     return found
 
 
@@ -98,7 +102,25 @@ def _jax_inputs(training: Training) -> Iterator[tuple[Any, Any]]:
 def with_autograd(loss: Loss, update: tuple[Update, int], training: Training) -> Step:
     """The step with HIPS autograd, the optimizer in NumPy."""
     autograd = peers.autograd()
-    product = autograd.value_and_grad(lambda p, x, y: loss(autograd.numpy, p, x, y))
+    return _with_numpy_update(autograd.value_and_grad(lambda p, x, y: loss(autograd.numpy, p, x, y)), update, training)
+
+
+def with_mygrad(loss: Loss, update: tuple[Update, int], training: Training) -> Step:
+    """The step with MyGrad, which need not guard memory that nobody writes to meanwhile; the optimizer in NumPy."""
+    mygrad = peers.mygrad()
+
+    def product(parameters: Mapping[str, Any], x: Any, y: Any) -> tuple[Any, Mapping[str, Any]]:
+        with mygrad.mem_guard_off:
+            tensors = {name: mygrad.tensor(p, copy=False) for name, p in parameters.items()}
+            value = loss(mygrad, tensors, x, y)
+            value.backward()
+        return value.data, {name: tensor.grad for name, tensor in tensors.items()}
+
+    return _with_numpy_update(product, update, training)
+
+
+def _with_numpy_update(product: Callable[..., Any], update: tuple[Update, int], training: Training) -> Step:
+    """A step of `product`, which gives the loss and the gradients from (parameters, inputs, targets)."""
     rule, count = update
     parameters = dict(training.state())
     states: dict[str, tuple[Any, ...]] = {

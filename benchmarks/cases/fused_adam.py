@@ -11,7 +11,7 @@ import numpy
 import gpugrad as gg
 from benchmarks import machine, peers
 from benchmarks.apart import apart
-from benchmarks.cases.adam_numpy import BETA1, BETA2, EPS, LR, update
+from benchmarks.cases.adam_by_hand import BETA1, BETA2, EPS, LR, update
 from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 
@@ -79,7 +79,7 @@ def with_numpy(arrays: list[Any]) -> Callable[[], Any]:
     def step() -> Any:
         t = next(number)
         for p, g, m, v, s in states:
-            update(p, g, m, v, s, t)
+            update(numpy, p, g, m, v, s, t)
         return [p for p, *_ in states]
 
     return step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.cases.mlp import loss
+from benchmarks.cases.mlp import loss, mygrad_loss
 from benchmarks.contest import Contest, Target
 from benchmarks.libraries import PYTORCH
 from benchmarks.training import columns, sgd
@@ -17,7 +17,7 @@ LR = 0.01
 CONTESTS = (
     Contest(
         "tiny", "-".join(map(str, SIZES)) + ", batch 1, SGD, per step", partial(problem, 1, SIZES, "SGD", LR),
-        columns(loss, sgd(LR), autograd=True),
+        columns(loss, sgd(LR), autograd=True, mygrad=mygrad_loss),
         targets=(Target(0.5, (PYTORCH,)),),
         tolerance=TOLERANCE, agree=FIRST_STEPS, unit="us", memory_limit=None,
     ),

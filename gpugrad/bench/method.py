@@ -226,6 +226,8 @@ def numbers(result: Any) -> list[float]:
         return [x for part in result for x in numbers(part)]
     while hasattr(result, "detach"):  # a Tensor of gpugrad or of PyTorch
         result = result.detach().cpu().numpy()
+    if hasattr(result, "get"):  # an array of CuPy's
+        result = result.get()
     flat = numpy.asarray(result, dtype=numpy.float64).reshape(-1)
     chosen = flat[:: max(1, flat.size // SAMPLES)][:SAMPLES]
     return [*(float(x) for x in chosen), float(numpy.mean(flat))]

@@ -218,7 +218,7 @@ def test_wheels_of_what_is_missing_are_put_on_the_path(tmp_path: Path) -> None:
 @pytest.mark.skipif(not gg.cuda.is_available(), reason="needs CuPy")
 def test_a_step_looked_at_closely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step, problem = module("step"), module("cases.mlp").problem
-    monkeypatch.setattr(step.mlp, "problem", lambda: problem((8, 6, 4), 5))
+    monkeypatch.setattr(step.mlp, "problem", lambda: problem(5, (8, 6, 4)))
     assert step.main(tmp_path / "step.json") == 0
     found = json.loads((tmp_path / "step.json").read_text())
     assert found["apart"] <= 1e-4 and len(found["losses"]["GPU"]) == 10 and found["peak"] > 0
