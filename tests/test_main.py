@@ -152,7 +152,26 @@ def test_bench_hands_its_options_on(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     file = tmp_path / "bench.json"
     assert command.main(["bench"]) == 1
     assert command.main(["bench", "--devices", "cuda:0,cuda:1", "--quick", "--json", str(file)]) == 1
-    assert seen == [(None, False, None), ("cuda:0,cuda:1", True, file)]
+    assert command.main(["bench", "--plot", "x.png"]) == 1
+    assert seen == [(None, False, None, None), ("cuda:0,cuda:1", True, file, None), (None, False, None, Path("x.png"))]
+
+
+def test_bench_shows_a_file_without_measuring(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr("gpugrad.bench.report.show", lambda *options: seen.append(options) or 0)
+    assert command.main(["bench", "--from", "x.json"]) == command.main(["bench", "--from", "x.json", "--plot", "x.png"]) == 0
+    assert seen == [(Path("x.json"), None), (Path("x.json"), Path("x.png"))]
+    for more in (["--quick"], ["--devices", "cpu"]):
+        assert command.main(["bench", "--from", "x.json", *more]) == 2
+        assert capsys.readouterr().err.startswith("gpugrad bench: --from measures nothing")
+
+
+def test_an_interrupted_bench_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gpugrad.bench.report.bench", interrupted)
+    assert command.main(["bench"]) == 130
 
 
 def test_it_needs_no_package_of_the_tests() -> None:

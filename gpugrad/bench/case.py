@@ -34,7 +34,10 @@ class Case:
     """Work of several sizes. `prepare` makes its operands, the same on every device, and puts them there.
 
     :param work: a line on what is done, and to what.
-    :param sizes: from small to large; the first `quick` of them are measured when there is little time.
+    :param grows: what a size counts: "elements".
+    :param sizes: from small to large.
+    :param quick: those of them that are measured when there is little time, what matters most first.
+    :param reserve: the seconds that the first of these needs, with what is compiled for it.
     :param label: a size as the table shows it.
     :param tolerance: how far the numbers of two devices may be apart, for numbers of about 1, and relative to larger ones.
     :param devices: the types of devices that have this work.
@@ -43,10 +46,12 @@ class Case:
 
     name: str
     work: str
+    grows: str
     sizes: Sequence[int]
+    quick: Sequence[int]
     prepare: Callable[[int, Device], Work]
-    quick: int = 3
     label: Callable[[int], str] = "{:,}".format
+    reserve: float = 0.4
     tolerance: float = 1e-4
     devices: Sequence[str] = ("cpu", "cuda")
     moved: Callable[[int], int] | None = None

@@ -35,4 +35,4 @@ def problem(batch: int = BATCH) -> Training:
     return Training(make, cross_entropy, lambda library, parameters: library.optim.Adam(parameters, lr=1e-3), batches)
 
 
-CASES = (training_case("CNN step", WORK, problem, (4, BATCH)),)
+CASES = (training_case("CNN step", WORK, problem, (4, 16, BATCH), quick=(4, 16)),)

@@ -3,63 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gpugrad import cuda
+from gpugrad.arrays.allocator import ran_out
 from gpugrad.arrays.devices import Device
 from gpugrad.bench.case import Case
-from gpugrad.bench.method import BURST, SETTLE, Column, Row, Spread, disagreement, interleaved, ratio, spreads
+from gpugrad.bench.effort import Time
+from gpugrad.bench.method import SETTLE, Column, Row, Spread, disagreement, interleaved, ratio, spreads
 
 UNDECIDED = "undecided"
+LATE = "no time was left"
 
 
 class Measure(Protocol):
     """What :func:`gpugrad.bench.method.interleaved` is; tests measure without a clock."""
 
     def __call__(
-        self, columns: Sequence[Column], *, rounds: int, burst: float, settle: float
+        self, columns: Sequence[Column], *, rounds: int, burst: float, settle: float, trial: int, late: Callable[[], bool]
     ) -> Mapping[str, Sequence[float]]: ...
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured: rounds, seconds for a column in a round, whether all sizes, and seconds after which no row is begun."""
-
-    rounds: int = 15
-    burst: float = BURST
-    all_sizes: bool = True
-    seconds: float = float("inf")
-
-    def sizes(self, case: Case) -> Sequence[int]:
-        """Those of the case that are measured."""
-        return case.sizes if self.all_sizes else case.sizes[: case.quick]
-
-
-FULL = Effort()
-QUICK = Effort(rounds=5, burst=0.02, all_sizes=False, seconds=20.0)
-
-
-def rows(
-    case: Case,
-    devices: Sequence[Device],
-    effort: Effort = FULL,
-    *,
-    measure: Measure = interleaved,
-    late: Callable[[], bool] = lambda: False,
-) -> Iterator[Row]:
-    """A row for each size, none if no device has this work. Once it is `late`, no row is measured any more."""
+def rows(case: Case, devices: Sequence[Device], time: Time, *, measure: Measure = interleaved) -> Iterator[Row]:
+    """A row for each size that the effort of `time` asks for, none if no device has this work."""
     having = [device for device in devices if device.type in case.devices]
-    for size in effort.sizes(case) if having else ():
-        if late():
-            yield _not_run(case, size, "no time was left")
-            continue
-        try:
-            yield _row(case, size, having, effort, measure)
-        except MemoryError as error:
-            yield _not_run(case, size, str(error) or "out of memory")
-        except Exception as error:  # the other rows are measured all the same
-            yield _void(case, size, f"{type(error).__name__}: {error}")
+    sizes = time.effort.sizes(case) if having else ()
+    for size in sizes:
+        first = size == sizes[0]
+        yield _row_or_why_not(case, size, having, time, measure, first=first)
+        time.reserved -= case.reserve if first else 0.0
 
 
 def faster(row: Row) -> str:
@@ -89,19 +61,53 @@ def crossover(rows: Sequence[Row], ours: str, theirs: str) -> int | None:
     return found
 
 
-def _row(case: Case, size: int, devices: Sequence[Device], effort: Effort, measure: Measure) -> Row:
+def _row_or_why_not(case: Case, size: int, devices: Sequence[Device], time: Time, measure: Measure, *, first: bool) -> Row:
+    """The row; or, as the others are measured all the same, one that says why there is none."""
+    if time.left(first=first) <= 0:
+        return _not_run(case, size, LATE)
+    try:
+        return _row(case, size, devices, time, measure, first=first)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if isinstance(error, MemoryError) or ran_out(error):  # the first clause; what else holds memory is long
+            return _not_run(case, size, text.partition(";")[0] or "out of memory")
+        return _void(case, size, f"{type(error).__name__}: {text}")
+
+
+def _row(case: Case, size: int, devices: Sequence[Device], time: Time, measure: Measure, *, first: bool) -> Row:
     works = {device: case.prepare(size, device) for device in devices}
-    numbers = {str(device): work.numbers() for device, work in works.items()}
-    largest = max((abs(x) for x in numbers[str(devices[0])]), default=0.0)
-    void = disagreement(numbers, case.tolerance * max(1.0, largest))
+    numbers: dict[str, list[float]] = {}
+    for device, work in works.items():  # compiles what has to be compiled
+        numbers[str(device)] = work.numbers()
+        if time.left(first=first) <= 0:
+            return _not_run(case, size, LATE)
+    scale = max(1.0, *(abs(x) for x in numbers[str(devices[0])]))
+    void = disagreement(numbers, case.tolerance * scale)
     if void:
         return _void(case, size, void)
     columns = [Column(str(device), work.step, waiting(device)) for device, work in works.items()]
-    seconds = measure(columns, rounds=effort.rounds, burst=effort.burst, settle=SETTLE)
+    effort, rounds = time.effort, time.effort.rounds
+    if time.limited:
+        rounds = time.rounds([_once(column, time) for column in columns], first=first, reserve=case.reserve)
+    if not rounds:
+        return _not_run(case, size, LATE)
+    seconds = measure(
+        columns, rounds=rounds, burst=effort.burst, settle=SETTLE, trial=effort.trial, late=lambda: time.left(first=True) <= 0
+    )
+    if time.limited and len(next(iter(seconds.values()))) < effort.least:  # steps took longer than the one that was asked
+        return _not_run(case, size, LATE)
     figures = spreads(seconds)
-    first, *others = figures
-    comparisons = [ratio(seconds, first, other) for other in others]
+    ours, *others = figures
+    comparisons = [ratio(seconds, ours, other) for other in others]
     return Row(case.name, case.label(size), "s", figures, comparisons, note=_rates(case, size, figures), size=size)
+
+
+def _once(column: Column, time: Time) -> float:
+    """About the seconds that a step takes, to tell how many there is time for."""
+    start = time.clock()
+    column.step()
+    column.synchronize()
+    return time.clock() - start
 
 
 def waiting(device: Device) -> Callable[[], None]:

@@ -73,4 +73,4 @@ def problem(batch: int = BATCH) -> Training:
     return Training(make, loss, lambda library, parameters: library.optim.AdamW(parameters, lr=1e-3), batches)
 
 
-CASES = (training_case("GPT step", WORK, problem, (1, BATCH)),)
+CASES = (training_case("GPT step", WORK, problem, (1, 4, BATCH), quick=(1, 4)),)

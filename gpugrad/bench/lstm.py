@@ -39,4 +39,4 @@ def problem(batch: int = BATCH) -> Training:
     return Training(make, cross_entropy, lambda library, parameters: library.optim.Adam(parameters, lr=1e-3), batches)
 
 
-CASES = (training_case("LSTM step", WORK, problem, (2, BATCH)),)
+CASES = (training_case("LSTM step", WORK, problem, (2, BATCH, 256), quick=(2, BATCH)),)

@@ -135,15 +135,24 @@ def not_run(case: str, why: str) -> Row:
 
 
 def interleaved(
-    columns: Sequence[Column], *, rounds: int = 15, burst: float = BURST, settle: float = SETTLE
+    columns: Sequence[Column],
+    *,
+    rounds: int = 15,
+    burst: float = BURST,
+    settle: float = SETTLE,
+    trial: int = 3,
+    late: Callable[[], bool] = lambda: False,
 ) -> dict[str, list[float]]:
     """Seconds per repeat of each column, one number per round.
 
-    A round measures the columns in turn, each time starting with another one; every burst has a warm-up of its own.
+    A round measures the columns in turn, each time starting with another one; every burst has a warm-up of its own. Before them, twice
+    `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
     """
-    calls = {column.name: _calls(column, burst) for column in columns}
+    calls = {column.name: _calls(column, burst, trial) for column in columns}
     seconds: dict[str, list[float]] = {column.name: [] for column in columns}
     for number in range(rounds):
+        if late():
+            break
         start = number % len(columns)
         for column in (*columns[start:], *columns[:start]):
             time.sleep(settle)
@@ -163,10 +172,10 @@ def _run(column: Column, count: int) -> float:
     return time.perf_counter() - start
 
 
-def _calls(column: Column, burst: float) -> int:
+def _calls(column: Column, burst: float, trial: int) -> int:
     """How many calls fill a burst; finding out is the warm-up (caches, lazy imports, kernels that are compiled first)."""
-    _run(column, 3)
-    return max(1, round(burst * 3 / max(_run(column, 3), 1e-9)))
+    _run(column, trial)
+    return max(1, round(burst * trial / max(_run(column, trial), 1e-9)))
 
 
 def spreads(seconds: Mapping[str, Sequence[float]], scale: float = 1.0) -> dict[str, Spread]:

@@ -34,4 +34,4 @@ def problem(batch: int = BATCH, sizes: tuple[int, ...] = SIZES, optimizer: str =
     )
 
 
-CASES = (training_case("MLP step", f"{'-'.join(map(str, SIZES))}, Adam", problem, (8, BATCH, 1024)),)
+CASES = (training_case("MLP step", f"{'-'.join(map(str, SIZES))}, Adam", problem, (8, BATCH, 1024), quick=(BATCH,)),)

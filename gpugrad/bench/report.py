@@ -1,7 +1,9 @@
-"""``python -m gpugrad bench``: the devices of this machine side by side, as a table on the terminal and as JSON."""
+"""``python -m gpugrad bench``: the devices of this machine side by side, as a table on the terminal, as JSON and as a picture."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
 import time
@@ -11,70 +13,135 @@ from typing import Any
 
 from gpugrad import cuda
 from gpugrad.arrays.devices import CPU, Device, cuda_problem, on
-from gpugrad.bench import cnn, gpt, lstm, mlp, ops, transfers
+from gpugrad.bench import cnn, gpt, lstm, mlp, ops, plot, table, transfers
 from gpugrad.bench.case import Case
-from gpugrad.bench.compare import FULL, QUICK, Measure, crossovers, faster, rows
-from gpugrad.bench.method import Row, Spread, interleaved, ratio_label
+from gpugrad.bench.compare import Measure, crossovers, faster, rows
+from gpugrad.bench.effort import FULL, QUICK, Time
+from gpugrad.bench.method import Row, interleaved
 from gpugrad.check import files
 from gpugrad.check.about import describe, name_of
 from gpugrad.compile.runtime import get_num_threads
 from gpugrad.errors import DeviceError
 
-CASES: tuple[Case, ...] = (*mlp.CASES, *cnn.CASES, *gpt.CASES, *lstm.CASES, *ops.CASES, *transfers.CASES)
+CASES: tuple[Case, ...] = (*transfers.CASES, *ops.CASES, *mlp.CASES, *lstm.CASES, *cnn.CASES, *gpt.CASES)
+"""In the order of the table. What compiles most comes last, where a quick run may have no time left for it on a busy machine."""
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended: 128 and the number of the signal."""
 
 BLAS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 """The variables that BLAS libraries read their number of threads from."""
-
-_UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns"))
-_LABEL, _FIGURE, _RATIO = 14, 28, 24
 
 
 def bench(
     devices: str | None = None,
     quick: bool = False,
     file: Path | None = None,
+    picture: Path | None = None,
     *,
     cases: Sequence[Case] = CASES,
     measure: Measure = interleaved,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
-    """Measure and print. The exit code: 0, 1 if a row is void, 2 for a device that is not there.
+    """Measure and print. The exit code: 0, 1 if a row is void, 2 for what cannot be done, 130 if Ctrl-C ended it.
 
     `devices` are names with commas between them, the first of them what the others are compared with; None for all there are.
     """
     effort = QUICK if quick else FULL
-    end = clock() + effort.seconds
+    end = clock() + effort.seconds - (0.0 if picture is None else plot.SECONDS)
+    if picture is not None and (problem := plot.problem(picture)):  # before minutes are spent
+        return refused(problem)
     try:
         chosen = choose(devices)
     except DeviceError as error:
-        print(f"gpugrad bench: {error}", file=sys.stderr)
-        return 2
-    about = {
+        return refused(error)
+    cases = [case for case in cases if any(device.type in case.devices for device in chosen)]
+    found: dict[str, Any] = {
         "date": files.today(),
         "devices": {str(device): name_of(str(device)) for device in chosen},
         "threads": threads(),
-        "rounds": effort.rounds,
+        "rounds": str(effort.rounds) if effort.least == effort.rounds else f"{effort.least} to {effort.rounds}",
         "about": describe(),
+        "complete": False,
+        "cases": {case.name: {"work": case.work, "grows": case.grows} for case in cases},
+        "rows": [],
+        "crossovers": [],
     }
-    found: list[Row] = []
-    crossings: list[dict[str, Any]] = []
-    print("\n".join(head(about)), flush=True)
-    for case in cases:
-        begun = len(found)
-        for row in rows(case, chosen, effort, measure=measure, late=lambda: clock() >= end):
-            if len(found) == begun:
-                print(f"\n{case.name}, {case.work}")
-            print(line(row, [str(device) for device in chosen]), flush=True)
-            found.append(row)
-        here = crossovers(case, found[begun:], chosen)
-        for crossing in here:
-            print(f"{'':2}{sentence(crossing, found[begun:])}", flush=True)
-        crossings += here
-        if file is not None:  # after every case, so that a run that is cut short leaves what it measured
-            files.write(
-                file, {**about, "rows": [row.as_dict() | {"faster": faster(row)} for row in found], "crossovers": crossings}
-            )
-    return int(any(row.void for row in found))
+    left = Time(effort, math.fsum(case.reserve for case in cases), end, clock)
+    print("\n".join(table.head(found)), flush=True)
+    try:
+        for case in cases:
+            _measure(case, chosen, left, measure, found, file)
+        found["complete"] = True
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+    _keep(found, file)
+    _tell(found, file, picture)
+    if not found["complete"]:
+        return INTERRUPTED
+    return int(any(row["void"] for row in found["rows"]))
+
+
+def show(source: Path, picture: Path | None = None) -> int:
+    """Print the table of a file that ``--json`` wrote, and draw it. The exit code: 0, or 2 if it is no such file or cannot be drawn."""
+    if picture is not None and (problem := plot.problem(picture)):
+        return refused(problem)
+    try:
+        found = json.loads(source.read_text(encoding="utf-8"))
+        lines = list(table.whole(found))
+    except OSError as error:
+        return refused(f"cannot read {str(source)!r} ({error.strerror}); give --from a file that --json wrote")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return refused(f"{str(source)!r} is no file of python -m gpugrad bench; give --from one that its --json wrote")
+    print("\n".join(lines))
+    _tell(found, None, picture)
+    return 0
+
+
+def refused(problem: object) -> int:
+    """Say why nothing is done. The exit code for that."""
+    print(f"gpugrad bench: {problem}", file=sys.stderr)
+    return 2
+
+
+def _measure(
+    case: Case, devices: Sequence[Device], left: Time, measure: Measure, found: dict[str, Any], file: Path | None
+) -> None:
+    """Measure a case: print its rows as they come, and put them into `found` and the file, so that a run cut short leaves them."""
+    print(f"\n{table.heading(found, case.name)}", flush=True)
+    here: list[Row] = []
+    for row in rows(case, devices, left, measure=measure):
+        here.append(row)
+        found["rows"].append(row.as_dict() | {"faster": faster(row)})
+        _keep(found, file)
+        if not left.effort.quick:
+            print(table.line(row, list(found["devices"])), flush=True)
+    if left.effort.quick:  # then they come in another order, and soon
+        here.sort(key=lambda row: row.size or 0)
+        print("\n".join(table.line(row, list(found["devices"])) for row in here), flush=True)
+    crossings = crossovers(case, here, devices)
+    found["crossovers"] += crossings
+    for crossing in crossings:
+        print(f"  {table.sentence(crossing, here)}", flush=True)
+
+
+def _keep(found: dict[str, Any], file: Path | None) -> None:
+    if file is not None:
+        files.write(file, found)
+
+
+def _tell(found: dict[str, Any], file: Path | None, picture: Path | None) -> None:
+    """Draw the picture, and say where everything is."""
+    drawn = picture is not None and any(row["figures"] for row in found["rows"])
+    if picture is not None and drawn:
+        plot.draw(found, picture)
+    written = [
+        f"{what}: {path}" for what, path in (("results", file), ("plot", picture if drawn else None)) if path is not None
+    ]
+    if picture is not None and not drawn:
+        written.append("plot: none, as nothing was measured")
+    if written:
+        print("\n" + "\n".join(written))
 
 
 def choose(names: str | None) -> list[Device]:
@@ -98,56 +165,3 @@ def threads() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     blas = next((f"{name}={os.environ[name]}" for name in BLAS if os.environ.get(name)), "its default")
     return {"cores": cores, "kernels": get_num_threads(), "BLAS": blas}
-
-
-def head(about: dict[str, Any]) -> list[str]:
-    """What is compared, on what, by which versions, and what the columns mean."""
-    problem = about["about"]["cuda"]["problem"]
-    used = about["threads"]
-    names = list(about["devices"])
-    columns = [f"{'size':>{_LABEL}}", *(f"{name:{_FIGURE}}" for name in names)]
-    columns += [f"{ratio_label(names[0], name):{_RATIO}}" for name in names[1:]]
-    return [
-        ", ".join(f"{name} {version}" for name, version in about["about"]["versions"].items()),
-        *(f"{device}: {name}" for device, name in about["devices"].items()),
-        *([f"no GPU: {problem}"] if problem else []),
-        f"threads on the CPU: {used['kernels']} for kernels, BLAS {used['BLAS']}; {used['cores']} cores",
-        f"median and quartiles of {about['rounds']} rounds, by turns; no device is called faster where quartiles overlap",
-        "",
-        "  ".join([*columns, "faster" if len(names) > 1 else ""]).rstrip(),
-    ]
-
-
-def line(row: Row, names: Sequence[str]) -> str:
-    """A row of the table, whose columns are these devices; not every row has a figure for all of them."""
-    if row.void or not row.figures:
-        return f"{row.work:>{_LABEL}}  {f'VOID: {row.void}' if row.void else row.note}"
-    times = [duration(row.figures[name]) if name in row.figures else "" for name in names]
-    found = {comparison.label: _quartiles(comparison.spread) for comparison in row.comparisons}
-    ratios = [found.get(ratio_label(names[0], name), "") for name in names[1:]]
-    cells = [f"{row.work:>{_LABEL}}", *(f"{x:{_FIGURE}}" for x in times), *(f"{x:{_RATIO}}" for x in ratios)]
-    return "  ".join([*cells, faster(row), row.note]).rstrip()
-
-
-def sentence(crossing: dict[str, Any], found: Sequence[Row]) -> str:
-    """From which size a device wins, among those that were measured."""
-    sizes = {row.size: row.work for row in found if row.figures}
-    pair, size = f"{crossing['device']} is faster than {crossing['against']}", crossing["size"]
-    if size is None:
-        return f"crossover: none up to {list(sizes.values())[-1]} where {pair}"
-    return f"crossover: {pair} from {sizes[size]} on" + (", the smallest size" if size == next(iter(sizes)) else "")
-
-
-def duration(spread: Spread) -> str:
-    """Seconds with a unit in which the median is readable."""
-    scale, unit = next(((s, u) for s, u in _UNITS if spread.median * s >= 1), _UNITS[-1])
-    return _quartiles(Spread(spread.median * scale, spread.low * scale, spread.high * scale), f" {unit}")
-
-
-def _quartiles(spread: Spread, unit: str = "") -> str:
-    return f"{number(spread.median)}{unit} ({number(spread.low)} to {number(spread.high)})"
-
-
-def number(value: float) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    return f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"

@@ -76,14 +76,16 @@ def with_gpugrad(training: Training, device: DeviceLike) -> Step:
     return training_step(gpugrad, training, lambda array: gpugrad.asarray(array, device=device), device)
 
 
-def training_case(name: str, work: str, problem: Callable[[int], Training], batches: Sequence[int]) -> Case:
-    """The step as a case of the backend comparison, for batches of these sizes."""
+def training_case(
+    name: str, work: str, problem: Callable[[int], Training], batches: Sequence[int], *, quick: Sequence[int]
+) -> Case:
+    """The step as a case of the backend comparison, for batches of these sizes, of which `quick` are measured when time is short."""
 
     def prepare(batch: int, device: Device) -> Work:
         step = with_gpugrad(problem(batch), device)
         return Work(step, lambda: [step().item() for _ in range(FIRST_STEPS)])
 
-    return Case(name, f"{work}, batch", batches, prepare, tolerance=TOLERANCE)
+    return Case(name, work, "batch", batches, quick, prepare, reserve=3.0, tolerance=TOLERANCE)
 
 
 def cross_entropy(library: Any, prediction: Any, target: Any) -> Any:

@@ -7,6 +7,7 @@ from gpugrad.arrays.pinned import pin
 from gpugrad.bench.case import Case, Work, there, uniform
 
 BYTES = (1 << 12, 1 << 16, 1 << 20, 1 << 24, 1 << 27)
+QUICK = (1 << 24, 1 << 12)
 
 
 def _to_device(size: int, device: Device) -> Work:
@@ -26,10 +27,10 @@ def _to_host(size: int, device: Device) -> Work:
 
 
 CASES = tuple(
-    Case(name, work, BYTES, prepare, devices=("cuda",), moved=lambda size: size)
+    Case(name, work, "bytes", BYTES, QUICK, prepare, devices=("cuda",), moved=lambda size: size)
     for name, work, prepare in (
-        ("to the GPU", "an array of NumPy's, bytes", _to_device),
-        ("from pinned", "memory to the GPU, bytes", _from_pinned),
-        ("to the CPU", "an array of CuPy's, bytes", _to_host),
+        ("to the GPU", "an array of NumPy's", _to_device),
+        ("from pinned", "memory to the GPU", _from_pinned),
+        ("to the CPU", "an array of CuPy's", _to_host),
     )
 )

@@ -19,8 +19,8 @@ def write(file: Path, content: dict[str, Any]) -> None:
     file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def problem(file: Path) -> str:
-    """Why a file cannot be written; empty if it can be. A file that is there stays as it is; folders are made."""
+def problem(file: Path, option: str = "--json") -> str:
+    """Why the file of an option cannot be written; empty if it can be. A file that is there stays as it is; folders are made."""
     new = not file.exists()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -29,5 +29,5 @@ def problem(file: Path) -> str:
         if new:
             file.unlink()
     except OSError as error:
-        return f"cannot write {str(file)!r} ({error.strerror}); give --json a file in a folder that can be written to"
+        return f"cannot write {str(file)!r} ({error.strerror}); give {option} a file in a folder that can be written to"
     return ""

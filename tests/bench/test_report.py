@@ -12,11 +12,11 @@ import pytest
 
 import gpugrad as gg
 from gpugrad.arrays.devices import CPU, Device
-from gpugrad.bench import compare, ops, report
+from gpugrad.bench import compare, ops, report, transfers
 from gpugrad.bench.case import Case, Work
-from gpugrad.bench.method import Column, Spread
+from gpugrad.bench.method import Column
 
-MULTIPLY = replace(ops.CASES[0], sizes=(1024, 2048))
+MULTIPLY = replace(ops.CASES[0], sizes=(1024, 2048), quick=(2048, 1024))
 FIRST, SECOND = Device("cuda", 0), Device("cuda", 1)
 
 
@@ -41,7 +41,10 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def idle(numbers: Any = lambda device: [1.0], sizes: Sequence[int] = (1024, 2048)) -> Case:
-    return Case("idle", "nothing, elements", sizes, lambda _, device: Work(lambda: None, lambda: numbers(device)))
+    def prepare(_: int, device: Device) -> Work:
+        return Work(lambda: None, lambda: numbers(device))
+
+    return Case("idle", "nothing", "elements", sizes, sizes[::-1], prepare)
 
 
 def test_the_table_names_machine_versions_threads_and_crossovers(
@@ -53,19 +56,23 @@ def test_the_table_names_machine_versions_threads_and_crossovers(
     assert lines[0].startswith(f"gpugrad {gg.__version__}, python ") and "numpy " in lines[0]
     assert lines[1:4] == ["cpu: name of cpu", "cuda:0: name of cuda:0", "cuda:1: name of cuda:1"]
     assert any(x.startswith("threads on the CPU: ") for x in lines)
-    table = lines[lines.index("idle, nothing, elements") :]
+    table = lines[lines.index("idle, nothing; size: elements") :]
     assert table[1].split() == "1,024 1 us (1 to 1) 2 us (2 to 2) 2 us (2 to 2) 0.5 (0.5 to 0.5) 0.5 (0.5 to 0.5) cpu".split()
     assert table[2].split()[-10:] == "4 (4 to 4) 4 (4 to 4) cuda:0, cuda:1".split()
-    assert table[3:] == [f"  crossover: cuda:{i} is faster than cpu from 2,048 on" for i in (0, 1)]
+    assert table[3:5] == [f"  crossover: cuda:{i} is faster than cpu from 2,048 on" for i in (0, 1)]
+    assert table[5:] == ["", f"results: {file}"]
 
     found = json.loads(file.read_text())
     assert found["devices"]["cuda:1"] == "name of cuda:1" and found["threads"]["kernels"] >= 1 and found["date"]
-    assert found["rounds"] == compare.FULL.rounds and found["about"]["versions"]["gpugrad"] == gg.__version__
+    assert found["rounds"] == "15" and found["complete"] and found["about"]["versions"]["gpugrad"] == gg.__version__
     assert [(r["size"], r["faster"], r["figures"]["cuda:0"]["median"]) for r in found["rows"]] == [
         (1024, "cpu", pytest.approx(2e-6)),
         (2048, "cuda:0, cuda:1", pytest.approx(2e-6)),
     ]
     assert found["crossovers"][0] == {"case": "idle", "device": "cuda:0", "against": "cpu", "size": 2048}
+
+    assert report.show(file) == 0  # the same table, from the file
+    assert capsys.readouterr().out.splitlines() == lines[:-2]
 
 
 def test_figures_stand_under_their_device(two_gpus: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,16 +103,47 @@ def test_without_a_gpu_the_cpu_is_measured_and_it_says_why(
     assert report.bench(cases=[MULTIPLY], measure=times) == 0
     out = capsys.readouterr().out
     assert "no GPU: no driver was found" in out and "\n         1,024  1 us (1 to 1)\n" in out
-    assert "faster" not in out.partition("multiply")[2] and "crossover" not in out
+    assert "one device, so nothing is compared: the table is what a step takes on cpu, median and quartiles of 15 rounds" in out
+    assert "faster" not in out and "crossover" not in out
 
 
 def test_quick_ends_in_time(capsys: pytest.CaptureFixture[str]) -> None:
-    """The clock advances by 8 s whenever it is read: three rows are begun within 20 s."""
-    now = iter(range(0, 1000, 8))
-    many = replace(MULTIPLY, sizes=(1, 2, 3, 4, 5), quick=4)
-    assert report.bench("cpu", quick=True, cases=[many], measure=times, clock=lambda: next(now)) == 0
+    """The clock shows half a second more whenever it is read. Rows are in the order of their sizes, whichever was measured first."""
+    now = iter(range(1000))
+    assert report.bench("cpu", quick=True, cases=[idle()] * 4, measure=times, clock=lambda: next(now) / 2) == 0
     out = capsys.readouterr().out
-    assert out.count(" us (") == 2 and out.count("not run: no time was left") == 2
+    assert "median and quartiles of 3 to 5 rounds" in out
+    assert 1 <= out.count(" us (") < 8 and out.count(" us (") + out.count("not run: no time was left") == 8
+    assert out.index("1,024") < out.index("2,048")
+
+
+def test_a_run_that_is_interrupted_leaves_what_it_measured(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def until_the_second(columns: Sequence[Column], **options: Any) -> dict[str, list[float]]:
+        if times.calls == 1:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return times(columns, **options)
+
+    file = tmp_path / "bench.json"
+    assert report.bench("cpu", file=file, cases=[idle(), idle()], measure=until_the_second) == report.INTERRUPTED == 130
+    printed = capsys.readouterr()
+    assert printed.out.count(" us (") == 1 and f"results: {file}" in printed.out and "interrupted" in printed.err
+    found = json.loads(file.read_text())
+    assert [row["size"] for row in found["rows"]] == [1024] and not found["complete"]
+    assert report.show(file) == 0
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"rows": []}', '{"devices": 1, "about": {}}'])
+def test_a_file_of_something_else_is_refused(content: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(content)
+    assert report.show(file) == 2
+    said = capsys.readouterr()
+    assert (
+        said.err
+        == f"gpugrad bench: {str(file)!r} is no file of python -m gpugrad bench; give --from one that its --json wrote\n"
+    )
+    assert not said.out
+    assert report.show(tmp_path / "none.json") == 2 and "No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -131,21 +169,19 @@ def test_gpus_are_chosen_by_number() -> None:
         report.choose("cuda:0,cuda:0")
 
 
-def test_a_gpu_that_wins_nowhere_or_everywhere_is_said_so() -> None:
-    found = list(compare.rows(idle(), [CPU], measure=times))
-    crossing = {"case": "idle", "device": "cuda:0", "against": "cpu", "size": None}
-    assert report.sentence(crossing, found) == "crossover: none up to 2,048 where cuda:0 is faster than cpu"
-    assert report.sentence(crossing | {"size": 1024}, found).endswith("cpu from 1,024 on, the smallest size")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (2.5e-10, "0.25 ns (0.25 to 0.25)"),
-        (1.234e-6, "1.23 us (1.23 to 1.23)"),
-        (0.9999, "1000 ms (1000 to 1000)"),
-        (75.0, "75 s (75 to 75)"),
-    ],
-)
-def test_durations_are_readable(seconds: float, text: str) -> None:
-    assert report.duration(Spread(seconds, seconds, seconds)) == text
+@pytest.mark.skipif(not gg.cuda.is_available(), reason="needs CuPy")
+def test_both_devices_are_measured_and_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The whole command, with nothing made up but the sizes."""
+    pytest.importorskip("matplotlib")
+    file, picture = tmp_path / "bench.json", tmp_path / "bench.png"
+    cases = [replace(case, sizes=(1024, 2048), quick=(2048, 1024)) for case in (ops.CASES[0], transfers.CASES[0])]
+    assert report.bench("cpu,cuda", quick=True, file=file, picture=picture, cases=cases) == 0
+    out = capsys.readouterr().out
+    assert "cpu / cuda:0" in out and "crossover: " in out and out.count("GB/s") == 2
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["case"], row["size"], list(row["figures"])) for row in rows] == [
+        *(("multiply", size, ["cpu", "cuda:0"]) for size in (2048, 1024)),
+        *(("to the GPU", size, ["cuda:0"]) for size in (2048, 1024)),
+    ]
+    assert all(spread["median"] > 0 for row in rows for spread in row["figures"].values())
+    assert picture.read_bytes().startswith(b"\x89PNG")
