@@ -110,9 +110,17 @@ INLINE const T *before(const int64_t *n, const T *states, const T *initial, int6
     if (features) product(rows, sums + at * gates, gates, x + at * features, features, w_ih, features, 0, NULL, gates)
 #define BACKWARD(GATES)                                                                                                \
     SETTING(GATES);                                                                                                    \
-    T *dx = (T *)p[0], *dr = (T *)p[1], *dh = (T *)p[2], *dc = (T *)p[3], *projected = (T *)p[4];                      \
-    const T *w = (const T *)p[5], *dout = (const T *)p[6], *sums = (const T *)p[7], *out = (const T *)p[8],            \
-            *kept = (const T *)p[9], *h0 = (const T *)p[10], *c0 = (const T *)p[11], *w_hr = (const T *)p[12]
+    T *dx = (T *)p[0], *dr = (T *)p[1], *dh = (T *)p[2], *dc = (T *)p[3], *projected = (T *)p[4], *of_b_ih = (T *)p[5],  \
+      *of_b_hh = (T *)p[6];                                                                                            \
+    const T *w = (const T *)p[7], *dout = (const T *)p[8], *sums = (const T *)p[9], *out = (const T *)p[10],           \
+            *kept = (const T *)p[11], *h0 = (const T *)p[12], *c0 = (const T *)p[13], *w_hr = (const T *)p[14]
+
+/* The gradient of a bias, a row of it for each block of sequences, and what these rows of one step add to it */
+INLINE void add_up(T *of_bias, int64_t first, const T *d, int64_t rows, int64_t gates) {
+    T *restrict total = of_bias + first / ROWS * gates;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < gates; j++) total[j] += d[i * gates + j];
+}
 
 /* Number j of a gate before its nonlinearity, where the sum of the products with input and state is in a */
 #define SUM(gate) (a[gate * hidden + j] + (b_ih[gate * hidden + j] + b_hh[gate * hidden + j]))
@@ -163,6 +171,7 @@ KERNEL(lstm_gradient) {
                 ci[j] = of_c * forget;
             }
         }
+        add_up(of_b_ih, first, dx + at * gates, rows, gates);
         product(rows, dh + first * width, width, dx + at * gates, gates, w, gates, 0, NULL, width);
     }
 }
@@ -207,6 +216,8 @@ KERNEL(gru_gradient) {
                 hi[j] = of_h * z;
             }
         }
+        add_up(of_b_ih, first, dx + at * gates, rows, gates);
+        add_up(of_b_hh, first, dr + at * gates, rows, gates);
         product(rows, dh + first * hidden, hidden, dr + at * gates, gates, w, gates, 1, NULL, hidden);
     }
 }
@@ -241,6 +252,7 @@ KERNEL(gru_gradient) {
                     d[j] = DERIVATIVE;                                                                                 \
                 }                                                                                                      \
             }                                                                                                          \
+            add_up(of_b_ih, first, dx + at * gates, rows, gates);                                                      \
             product(rows, dh + first * hidden, hidden, dx + at * gates, gates, w, gates, 0, NULL, hidden);             \
         }                                                                                                              \
     }

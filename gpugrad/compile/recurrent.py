@@ -24,7 +24,7 @@ Sizes = tuple[int, ...]
 
 ROWS = 8  # sequences of a work item, as in recurrent.c
 PANEL = 128  # bytes of a row of a panel of the weight, likewise
-_SUFFIXES = {"float32": "f32", "float64": "f64"}
+_SUFFIXES = {"f": "f32", "d": "f64"}  # by dtype.char, which NumPy has at hand, unlike names
 _TYPES = {"f32": "float", "f64": "double"}
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _NANOSECONDS = 0.02  # of a multiplication and an addition, on one thread
@@ -47,13 +47,13 @@ class Kept(NamedTuple):
 def takes(cell: str, *arrays: Any) -> bool:
     """Whether there is a kernel for these arrays: those of :func:`forward`."""
     dtype, w_hr = arrays[0].dtype, arrays[-1]
-    known = cell in _GATES and dtype.name in _SUFFIXES and dtype.isnative and arrays[0].size > 0
+    known = cell in _GATES and dtype.char in _SUFFIXES and dtype.isnative and arrays[0].size > 0
     projects = w_hr is None or (cell == "LSTM" and w_hr.shape[0] < w_hr.shape[1])
     return (
         known
         and projects
         and all(x is None or x.dtype == dtype for x in arrays)
-        and _library(_SUFFIXES[dtype.name]) is not None
+        and _library(_SUFFIXES[dtype.char]) is not None
     )
 
 
@@ -89,18 +89,26 @@ def backward(
     rows, batch, hidden = len(sums), len(h), sums.shape[1] // _GATES[cell]
     out = states[:rows] if reverse else states[batch:]
     dx = numpy.empty(sums.shape, sums.dtype)
-    dr = numpy.empty(sums.shape, sums.dtype) if cell == "GRU" else dx
+    db_ih = numpy.zeros((_blocks(batch), sums.shape[1]), sums.dtype)
+    dr, db_hh = (numpy.empty_like(dx), numpy.zeros_like(db_ih)) if cell == "GRU" else (dx, db_ih)
     dh, dc = numpy.array(dh, order="C"), None if dc is None else numpy.array(dc, order="C")
     w = _packed(w_hh)
     projected = dh if w_hr is None else numpy.empty_like(out)
-    outputs = dx, dr, dh, dh if dc is None else dc, projected
+    outputs = dx, dr, dh, dh if dc is None else dc, projected, db_ih, db_hh
     inputs = w, contiguous(dout), sums, out, kept, h, h if c is None else c, w if w_hr is None else _packed(w_hr)
     _run(cell, "_gradient", sizes, hidden, h.shape[1], reverse, 0, *outputs, *inputs)
     if sizes[0] == sizes[-1]:
         before = states[batch:] if reverse else states[:rows]
     else:
         before = states[_before(sizes, reverse)]
-    return dx, dr, dh, dc, before, *((None, None) if w_hr is None else (projected, after))
+    of_b_ih = numpy.add.reduce(db_ih, 0)
+    of_b_hh = of_b_ih if db_hh is db_ih else numpy.add.reduce(db_hh, 0)
+    return dx, dr, dh, dc, of_b_ih, of_b_hh, before, *((None, None) if w_hr is None else (projected, after))
+
+
+def _blocks(batch: int) -> int:
+    """How many work items there are."""
+    return -(-batch // ROWS)
 
 
 @functools.lru_cache(64)
@@ -143,13 +151,13 @@ def _plan(
     cell: str, suffix: str, dtype: Any, sizes: Sizes, hidden: int, width: int, reverse: bool, features: int, arrays: int
 ) -> tuple[Any, bytes]:
     """The launcher, and the plan of a kernel."""
-    library, launch = _library(_SUFFIXES[dtype.name])
+    library, launch = _library(_SUFFIXES[dtype.char])
     address = ctypes.cast(getattr(library, cell.lower() + suffix), ctypes.c_void_p).value
     assert address is not None
     gates = _GATES[cell] * hidden
     products = gates * (width + features) + (hidden * width if width != hidden else 0)
     made = plan(
-        address, -(-sizes[0] // ROWS), int(sum(sizes) * products * _NANOSECONDS), arrays, 5 if suffix else 6, 0,
+        address, _blocks(sizes[0]), int(sum(sizes) * products * _NANOSECONDS), arrays, 7 if suffix else 6, 0,
         scratch=ROWS * gates * dtype.itemsize,
         integers=[len(sizes), hidden, width, reverse, features, 0, *itertools.accumulate(sizes)],
     )  # fmt: skip

@@ -139,7 +139,7 @@ class RNNBase(Module):
         if packed is not None and packed.sorted_indices is not None:
             states = [take(s, packed.sorted_indices, axis=1) for s in states]
         x, last = self._layers(x, [unstack(s) for s in states], sizes)
-        finals = [stack(s) for s in last]
+        finals = [stack(s) if len(s) > 1 else expand_dims(s[0], 0) for s in last]
         if packed is not None:
             if packed.unsorted_indices is not None:
                 finals = [take(s, packed.unsorted_indices, axis=1) for s in finals]

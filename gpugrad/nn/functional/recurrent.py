@@ -39,6 +39,8 @@ class Gradients(NamedTuple):
     products: Any  # the same of what the states add
     h: Any
     c: Any
+    b_ih: Any
+    b_hh: Any
     before: Any  # (rows, width): no gradient, but the states that the steps began with
     projected: Any  # (rows, width): of the projected states; None without projection
     after: Any  # (rows, hidden): no gradient, but the states before they were projected; None likewise
@@ -85,8 +87,10 @@ def _steps_gradient(
     of_sums, of_products, projected = zip(*found, strict=True)
     _, befores, afters = zip(*kept, strict=True)
     sums = concat(of_sums)
+    products = sums if kind.joined else concat(of_products)
+    b_ih = sum(sums, axis=0)
     return Gradients(
-        sums, sums if kind.joined else concat(of_products), dh, dc, concat(befores),
+        sums, products, dh, dc, b_ih, b_ih if kind.joined else sum(products, axis=0), concat(befores),
         None if w_hr is None else concat(projected), None if w_hr is None else concat(afters),
     )  # fmt: skip
 
@@ -163,8 +167,8 @@ def _gradient(
         lambda: found.c,
         lambda: matmul(matrix_transpose(found.sums), x),
         lambda: matmul(matrix_transpose(found.products), found.before),
-        lambda: sum(found.sums, axis=0),
-        lambda: sum(found.products, axis=0),
+        lambda: found.b_ih,
+        lambda: found.b_hh,
         lambda: matmul(matrix_transpose(found.projected), found.after),
     )
     return [make() if wants else None for make, wants in zip(makers, wanted, strict=True)]
