@@ -14,9 +14,14 @@ from typing import Any
 import numpy
 from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
 
+from gpugrad.arrays import handful
+from gpugrad.arrays.handful import HANDFUL
+from gpugrad.arrays.heap import keep_freed_memory
 from gpugrad.arrays.lapack import solve_triangular
 from gpugrad.arrays.pooling import pool_put
 from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, moving, registrar, typed
+
+keep_freed_memory()
 
 # NumPy's stubs have no overload for a keepdims that is only known at run time.
 _add_reduce: Any = numpy.add.reduce
@@ -174,7 +179,19 @@ def _broadcast_to(x: Any, /, shape: Any) -> Any:
 
 @_spells("unstack")
 def _unstack(x: Any, /, *, axis: int = 0) -> Any:
-    return tuple(numpy.moveaxis(x, axis, 0))
+    return tuple(numpy.moveaxis(x, axis, 0) if axis else x)
+
+
+@_spells("unstack_gradient")
+def _unstack_gradient(gradients: Any, /, axis: int, strides: Any) -> Any:
+    shape = list(gradients[0].shape)
+    shape.insert(axis, len(gradients))
+    order = sorted(range(len(shape)), key=lambda i: -abs(strides[i]))
+    out = numpy.empty([shape[i] for i in order], gradients[0].dtype).transpose(numpy.argsort(order))
+    parts = numpy.moveaxis(out, axis, 0)
+    for i, gradient in enumerate(gradients):
+        parts[i] = gradient
+    return out
 
 
 # Indexing -----------------------------------------------------------------------------------------------------------
@@ -194,9 +211,20 @@ def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
         out[key] = values
     elif values.dtype.kind == "V":
         return _scatter_add(values.astype(_FLOAT32), key, shape, unique).astype(values.dtype)
+    elif len(key) == 1 and type(key[0]) is ndarray and key[0].dtype.kind in "iu" and values.size >= max(_FEW, 16 * key[0].size):
+        _add_rows(out.reshape(shape[0], -1), key[0].reshape(-1), values)
     else:
         add.at(out, key, values)
     return out
+
+
+def _add_rows(out: Any, places: Any, values: Any) -> None:
+    """``out[places[i]] += values[i]`` for rows of many elements, which ufunc.at takes one by one: those of a place are added up first."""
+    places = places % len(out)  # negative ones count from the end
+    order = places.argsort(kind="stable")
+    places = places[order]
+    begins = numpy.flatnonzero(numpy.concatenate(([True], places[1:] != places[:-1])))
+    out[places[begins]] = add.reduceat(values.reshape(len(places), -1)[order], begins, 0)
 
 
 SPELLINGS.update(moving(numpy))
@@ -250,10 +278,28 @@ def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool
 # Products -----------------------------------------------------------------------------------------------------------
 
 
+_BLAS = frozenset("fdFD")  # dtypes, by their characters
+
+
 @_spells("matmul")
 def _matmul(x: Any, y: Any, /) -> Any:
+    if type(x) is type(y) is ndarray and x.ndim == 2 == y.ndim and x.dtype is y.dtype and x.dtype.char in _BLAS:
+        return x.dot(y)  # the same call of BLAS, and where matrices are small half the time
     out = matmul(x, y)
     return out.astype(x.dtype) if x.dtype.kind == "V" == y.dtype.kind else out
+
+
+# Without an op ----------------------------------------------------------------------------------
+
+
+@_spells("are_labels")
+def _are_labels(target: Any, classes: Any, /) -> bool:
+    """Whether all are 0 to classes - 1."""
+    if target.size <= HANDFUL:
+        labels = target.reshape(-1).tolist()
+        return bool(min(labels) >= 0 and max(labels) < classes)
+    # As unsigned numbers, negative ones are the largest.
+    return bool(_maximum_reduce(target.view(numpy.uint64), None) < classes)
 
 
 # In place, for the engine ------------------------------------------------------------------------
@@ -276,44 +322,80 @@ def _owned(x: Any, alone: bool, /) -> Any:
     return x if alone and x.flags.writeable else x.copy()
 
 
-# Fused: the definitions are in nn/functional/ ------------------------------------------------------------------------
+# Fused: the definitions are in nn/functional/. Names in "_dx" are rules -----------------------------------------------
+
+_FEW, _MANY = 1024, 1 << 14
+"""Elements below which an array takes as long as a call, and from which on another thread saves time."""
 
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
+_ZEROS = {char: asarray(0, char) for char in _MASKS}  # with a Python number a ufunc takes twice as long on a small array
 
 
 @_spells("relu")
 def _relu(x: Any) -> Any:
     if x.dtype.kind == "c":
         raise TypeError("complex numbers have no order, expected a real dtype")  # numpy.maximum would take them as pairs
-    return maximum(x, 0)
+    return maximum(x, _ZEROS.get(x.dtype.char, 0))
 
 
 @_spells("relu_gradient")
 def _relu_gradient(g: Any, y: Any, /) -> Any:
-    # numpy.where is three times as slow as this: -1 has every bit set, so (bits of g) & -(y > 0) is g or 0. Unlike a product
-    # with the mask it is 0 also where g is inf or nan.
     integer = _MASKS.get(g.dtype.char)
-    if integer is None or g.ndim == 0 or g.shape != y.shape:
+    if integer is None or y.dtype is not g.dtype:
         return where(y > 0, g, g.dtype.type(0))
-    mask = numpy.negative((y > 0).view(numpy.int8)).astype(integer)
+    zero = _ZEROS[g.dtype.char]
+    if g.size < _FEW or g.shape != y.shape:
+        return where(y > zero, g, zero)
+    # On many elements numpy.where is three times as slow as this: -1 has every bit set, so (bits of g) & -(y > 0) is g or 0. Unlike
+    # a product with the mask it is 0 also where g is inf or nan.
+    mask = numpy.negative((y > zero).view(numpy.int8)).astype(integer)
     return numpy.bitwise_and(mask, g.view(integer), out=mask).view(g.dtype)
+
+
+SPELLINGS["relu_dinput"] = _relu_gradient
 
 
 @_spells("linear")
 def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
     if x.ndim > 2:  # one large product instead of a loop over small ones
-        out = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ weight.T
-        out = out.reshape(*x.shape[:-1], weight.shape[0])
+        out = _matmul(_rows(x), weight.T).reshape(*x.shape[:-1], weight.shape[0])
     else:
-        out = x @ weight.T
-    if x.dtype.kind == "V" == weight.dtype.kind:
-        out = out.astype(x.dtype)
+        out = _matmul(x, weight.T)
     if bias is None:
         return out
-    if numpy.result_type(out, bias) != out.dtype:
+    if bias.dtype is not out.dtype and numpy.result_type(out, bias) != out.dtype:
         return out + bias
+    if x.ndim == 2 and len(x) == 1:  # without broadcasting in half the time
+        row = out[0]
+        row += bias
+        return out
     out += bias
     return out
+
+
+def _rows(x: Any) -> Any:
+    """x as a matrix."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+@_spells("linear_dinput")
+def _linear_dinput(g: Any, weight: Any, /) -> Any:
+    return _linear(g, weight.T, None)
+
+
+@_spells("linear_dweight")
+def _linear_dweight(g: Any, x: Any, /) -> Any:
+    return _matmul(g.T, x) if x.ndim == 2 else _matmul(_rows(g).T, _rows(x))
+
+
+@_spells("linear_dbias")
+def _linear_dbias(g: Any, /) -> Any:
+    rows = _rows(g)
+    if len(rows) == 1:
+        return rows[0]
+    if rows.size >= _MANY and rows.dtype.char in _BLAS and rows.flags.c_contiguous:
+        return numpy.ones(len(rows), rows.dtype).dot(rows)  # by all threads, and on one in half the time
+    return _sum(rows, axis=0)
 
 
 @_spells("softmax")
@@ -337,26 +419,39 @@ def _log_softmax(x: Any, /, dim: int) -> Any:
 
 @_spells("cross_entropy")
 def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
+    if x.size <= HANDFUL and x.dtype.char in handful.DTYPES:
+        return handful.cross_entropy(x, target, ignore_index, reduction, label_smoothing)
     if x.dtype.kind == "V":
         return _cross_entropy(
             x.astype(_FLOAT32), target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         ).astype(x.dtype)
     z = x - _maximum_reduce(x, 1, None, None, True)
-    picked = z[numpy.arange(len(z)), target % x.shape[1]]  # an ignored label is any number; the others are in range already
     total = numpy.log(_add_reduce(numpy.exp(z), 1))
-    losses = total - picked
+    kept, count = _counted(target, ignore_index)
+    losses = total - z.reshape(-1)[_places(target, z, kept)]
     if label_smoothing:
         losses *= 1 - label_smoothing
         losses += label_smoothing * (total - _add_reduce(z, 1) / x.shape[1])
-    kept = target != ignore_index
-    count = numpy.count_nonzero(kept)
-    if count < len(z):
+    if kept is not None:
         losses[~kept] = 0
     if reduction == "none":
         return losses
     wide = _wide(losses.dtype)
     total = _add_reduce(losses, 0, wide)
     return losses.dtype.type(total / wide.type(count) if reduction == "mean" else total)
+
+
+def _counted(target: Any, ignore_index: int) -> tuple[Any, int]:
+    """Which labels count, None if all do, and how many."""
+    kept = target != ignore_index
+    count = int(numpy.count_nonzero(kept))
+    return (None if count == len(kept) else kept), count
+
+
+def _places(target: Any, x: Any, kept: Any) -> Any:
+    """Where in the flat array x of rows the elements are that the labels name. An ignored label is any number, the others are in range."""
+    rows, classes = x.shape
+    return numpy.arange(0, rows * classes, classes) + (target if kept is None else target % classes)
 
 
 def _wide(dtype: Any) -> Any:
@@ -368,20 +463,28 @@ def _wide(dtype: Any) -> Any:
 def _cross_entropy_gradient(
     g: Any, x: Any, target: Any, /, *, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
+    if x.size <= HANDFUL and x.dtype.char in handful.DTYPES:
+        return handful.cross_entropy_gradient(g, x, target, ignore_index, reduction, label_smoothing)
     if x.dtype.kind == "V":
         wide = x.astype(_FLOAT32)
         return _cross_entropy_gradient(
             g, wide, target, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         ).astype(x.dtype)
-    out = _softmax(x, 1)
+    out = asarray(_softmax(x, 1), order="C")
     if label_smoothing:
         out -= label_smoothing / x.shape[1]
-    out[numpy.arange(len(out)), target % x.shape[1]] -= 1 - label_smoothing
-    kept = target != ignore_index
-    count = numpy.count_nonzero(kept)
+    kept, count = _counted(target, ignore_index)
+    flat, places = out.reshape(-1), _places(target, out, kept)
+    flat[places] = flat[places] - out.dtype.type(1 - label_smoothing)
     if reduction == "mean":
         g = numpy.divide(g, _wide(g.dtype).type(count))  # no ZeroDivisionError where every label is ignored
     out *= g[:, None] if g.ndim else g
-    if count < len(out):
+    if kept is not None:
         out[~kept] = 0
     return out
+
+
+@_spells("cross_entropy_dx")
+def _cross_entropy_dx(g: Any, x: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float, /) -> Any:
+    options: Any = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
+    return _cross_entropy_gradient(g, x, target, **options)

@@ -297,7 +297,13 @@ def _unstack_definition(x: Any, /, *, axis: int = 0) -> Any:
     return array_namespace(x).unstack(x, axis=axis)
 
 
+def _unstack_gradient_definition(gradients: Sequence[Any], /, axis: int, strides: Any) -> Any:
+    return stack(gradients, axis=axis)
+
+
 _UNSTACK = Kernels("unstack", _unstack_definition)
+# For NumPy's arrays with the layout of x, whose `strides` are given: where x is a view, its own gradient is one, too, and no copy.
+_UNSTACK_GRADIENT = Kernels("unstack_gradient", _unstack_gradient_definition, standard=False)
 
 
 @explaining
@@ -312,13 +318,14 @@ def unstack(x: A, /, *, axis: int = 0) -> tuple[A, ...]:
     parts: tuple[Any, ...] = _UNSTACK[type(array)](array, axis=axis)
     if not isinstance(x, Tensor):
         return parts
-    parent = x.node
+    parent, strides = x.node, getattr(array, "strides", None)
     if parent is None or not flags() & 1:
         return tuple(Tensor(part) for part in parts)  # type: ignore[misc]
 
     def pull(gradients: list[Any], create_graph: bool, live: Mapping[int, Any]) -> list[tuple[Any, ...]]:
         present = next(g for g in gradients if g is not None)
-        gradient = stack([zeros_like(present) if g is None else g for g in gradients], axis=axis)
+        whole = [zeros_like(present) if g is None else g for g in gradients]
+        gradient = stack(whole, axis=axis) if create_graph else _UNSTACK_GRADIENT[type(present)](whole, axis, strides)
         if not live:
             return [(parent, gradient)]
         like = raw(present)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import gpugrad as gg
 from gpugrad.ops.indexing import put
 from gpugrad.tape import raw
-from gpugrad.testing import check_grads
+from gpugrad.testing import assert_close, check_grads
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
 
@@ -212,3 +212,16 @@ def test_repeats_that_do_not_fit_are_named() -> None:
 def test_a_diagonal_needs_a_vector_or_a_matrix() -> None:
     with pytest.raises(gg.ShapeError, match=r"^diag: got shape \(2, 2, 2\), expected one or two dimensions"):
         gg.diag(gg.ones((2, 2, 2)))
+
+
+@pytest.mark.parametrize("places", [(7, 9), (400,)])
+@pytest.mark.parametrize("row", [(32,), (4, 8)])
+def test_rows_that_many_places_take_give_it_the_sum(places: tuple[int, ...], row: tuple[int, ...]) -> None:
+    """So many elements that NumPy's are added up row by row."""
+    rng = numpy.random.default_rng(0)
+    key, g = rng.integers(-11, 11, places), rng.normal(size=(*places, *row))
+    x = gg.tensor(numpy.zeros((11, *row)), requires_grad=True)
+    (found,) = gg.gradients([x[key]], [x], [gg.asarray(g)])
+    expected = numpy.zeros((11, *row))
+    numpy.add.at(expected, (key,), g)
+    assert_close(found, expected)

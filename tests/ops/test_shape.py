@@ -83,3 +83,18 @@ def test_a_part_of_unstack_that_is_not_used_has_a_zero_gradient() -> None:
     first, _ = gg.unstack(x)
     gg.sum(first * 3).backward()
     assert x.grad.tolist() == [[3.0, 3.0], [0.0, 0.0]]
+
+
+def test_the_gradient_of_unstack_lies_as_its_operand() -> None:
+    """The parts of a transposed view: its gradient is a view of a packed array, too, so that the view before it takes no copy."""
+    x = gg.tensor(numpy.arange(120.0).reshape(5, 3, 2, 4), requires_grad=True)
+    view = gg.moveaxis(x, 1, 0)
+    seen: list[gg.Tensor] = []
+    view.register_hook(seen.append)
+    first, _, last = gg.unstack(view)
+    (first * 2 + last * last).sum().backward()
+    assert numpy.moveaxis(seen[0].numpy(), 0, 1).flags.c_contiguous
+    expected = numpy.zeros((5, 3, 2, 4))
+    expected[:, 0], expected[:, 2] = 2, 2 * x.detach().numpy()[:, 2]
+    assert x.grad is not None
+    numpy.testing.assert_array_equal(x.grad.numpy(), expected)

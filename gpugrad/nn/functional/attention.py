@@ -3,8 +3,8 @@
 What the backward pass needs of the probabilities, which are L times S numbers for each head, is computed again from query and
 key and from the logarithms of the rows' sums: that is one product more, and memory that grows with L in place of L times S. Where
 there are many scores they are computed in pieces, forward and backward.
-Kernels for an array type may take the place of both definitions (``arrays/cuda/cudnn_attention.py`` for CuPy). For derivatives
-of higher order the definitions run on Tensors.
+Kernels for an array type may take the place of both definitions (``compile/attention.py`` for NumPy's arrays,
+``arrays/cuda/cudnn_attention.py`` for CuPy's). For derivatives of higher order the definitions run on Tensors.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy
 
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.arrays.kernels import Kernels
+from gpugrad.compile import attention as native
 from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, fused
@@ -247,6 +248,18 @@ def _unfold(x: Any, groups: int) -> Any:
 
 _FORWARD = Kernels("attention", _attention, standard=False)
 _BACKWARD = Kernels("attention_gradient", _attention_gradient, standard=False)
+
+
+def _native_attention(*operands: Any, **options: Any) -> tuple[Any, Any]:
+    return native.attention(*operands, **options) or _attention(*operands, **options)
+
+
+def _native_gradient(*operands: Any, **options: Any) -> tuple[Any, Any, Any, Any]:
+    return native.attention_gradient(*operands, **options) or _attention_gradient(*operands, **options)
+
+
+_FORWARD[numpy.ndarray] = _native_attention
+_BACKWARD[numpy.ndarray] = _native_gradient
 
 
 @composite

@@ -81,3 +81,25 @@ def test_integers_go_with_no_floating_weight(dtype):
     ):
         F.linear(np.ones((2, 3), dtype), np.ones((4, 3), "float32"))
     assert F.linear(np.ones((2, 3), int), np.ones((4, 3), int)).tolist() == [[3] * 4] * 2
+
+
+@pytest.mark.parametrize("leading", [(), (1,), (6,), (2, 3), (0,), (1, 1)])
+def test_gradients_on_numpy_are_those_of_the_definition(leading):
+    shapes = [(*leading, 4), (5, 4), (5,)]
+    arrays = [RNG.normal(size=s).astype(np.float32) for s in shapes]
+    g = RNG.normal(size=(*leading, 5)).astype(np.float32)
+    leaves = [gg.tensor(x, requires_grad=True) for x in arrays]
+    F.linear(*leaves).backward(g)
+    rows, x = g.reshape(-1, 5).astype("float64"), arrays[0].reshape(-1, 4)
+    expected = [(rows @ arrays[1]).reshape(shapes[0]), rows.T @ x, rows.sum(0)]
+    for leaf, value in zip(leaves, expected, strict=True):
+        assert leaf.grad.dtype == np.float32
+        np.testing.assert_allclose(leaf.grad.numpy(), value, rtol=1e-5, atol=1e-5)
+    assert all(not np.shares_memory(leaf.grad.array, g) for leaf in leaves)
+
+
+def test_the_gradient_of_a_bias_of_many_rows_is_their_sum():
+    x, bias = gg.zeros((256, 4), dtype=gg.float64), gg.tensor(np.zeros(96), requires_grad=True)
+    g = RNG.normal(size=(256, 96))
+    F.linear(x, gg.zeros((96, 4), dtype=gg.float64), bias).backward(gg.asarray(g))
+    np.testing.assert_allclose(bias.grad.numpy(), g.sum(axis=0), rtol=1e-12, atol=1e-12)
