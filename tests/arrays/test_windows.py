@@ -58,6 +58,14 @@ def test_counts(axis: tuple[int, ...]) -> None:
         assert window.counts(size, ceil_mode=True)[0] == len(whole) + more
 
 
+@given(AXES)
+def test_sizes_are_the_smallest_that_have_so_many_windows(axis: tuple[int, ...]) -> None:
+    *options, counts = ((value,) for value in axis)
+    window = Window(*options)
+    (smallest,) = window.sizes(counts)
+    assert window.counts((smallest,)) == counts and window.counts((smallest - 1,)) == (counts[0] - 1,)
+
+
 @given(AXES, st.booleans())
 def test_empty_windows_are_found(axis: tuple[int, ...], ceil_mode: bool) -> None:
     *options, size = ((value,) for value in axis)

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy
 
+from gpugrad.arrays.numpy import SPELLINGS
 from gpugrad.arrays.windows import Sizes, Window, as_sizes, as_window, fitting
+from gpugrad.compile.accelerate import accelerated
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.families import TABLES, A, composite, fused
 from gpugrad.nn.functional.fold import _col2im, _im2col, over_batch
@@ -78,6 +80,10 @@ def _of_weight(g: Any, x: Any, weight_shape: Any, stride: Sizes, padding: Sizes,
 
 def _of_bias(g: Any) -> Any:
     return narrow(sum(wide(g), axis=(0, *range(2, len(g.shape)))), g)
+
+
+# NumPy would sum on one thread.
+SPELLINGS["convolution_with_bias_dbias"] = accelerated(_of_bias, "convolution_with_bias_dbias")
 
 
 @fused(compiles=False, x=_of_x, weight=_of_weight)
@@ -159,19 +165,26 @@ def _convolution_weight_gradient(
     return reshape(total, (g.shape[1], x.shape[1] // groups, *shape))
 
 
-def _on_numpy(name: str) -> Callable[..., Any]:
-    """The kernel of an op for NumPy's arrays."""
+def on_numpy(module: str, *names: str) -> None:
+    """Let these ops run on NumPy's arrays by the kernels of a module of gpugrad.compile, which go back to what is there without."""
 
-    @functools.cache
-    def kernel() -> Any:
-        # Imported when it first runs: what it takes to compile kernels is not needed to import gpugrad.nn.
-        return importlib.import_module("gpugrad.compile.convolution").KERNELS[name](TABLES[name].definition)
+    def kernel_of(name: str) -> Callable[..., Any]:
+        """The kernel of an op."""
+        otherwise = TABLES[name][numpy.ndarray]
 
-    return lambda *operands, **options: kernel()(*operands, **options)
+        @functools.cache
+        def kernel() -> Any:
+            """Imported when it first runs: what it takes to compile kernels is not needed to import gpugrad.nn."""
+            kernels = importlib.import_module(f"gpugrad.compile.{module}").KERNELS
+            return functools.partial(kernels[name], otherwise)
+
+        return lambda *operands, **options: kernel()(*operands, **options)
+
+    for name in names:
+        TABLES[name][numpy.ndarray] = kernel_of(name)
 
 
-for _op in ("convolution", "convolution_with_bias", "convolution_input_gradient", "convolution_weight_gradient"):
-    TABLES[_op][numpy.ndarray] = _on_numpy(_op)
+on_numpy("convolution", "convolution", "convolution_with_bias", "convolution_input_gradient", "convolution_weight_gradient")
 
 
 def _convolve(

@@ -16,7 +16,7 @@ from gpugrad.arrays.windows import Sizes, Window, as_window, fitting
 from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.families import A, composite, fused, primitive
-from gpugrad.nn.functional.conv import axis_names, extended
+from gpugrad.nn.functional.conv import axis_names, extended, on_numpy
 from gpugrad.nn.functional.fold import _im2col, over_batch
 from gpugrad.nn.functional.linear import check_input
 from gpugrad.nn.functional.precision import narrow, wide, wide_dtype
@@ -138,6 +138,9 @@ def _pool_put(g: Any, indices: Any, /, *, shape: Sizes, window: Window) -> Any:
         taken = indices[(*_ALL, *windows)] == places[elements]
         out[(*_ALL, *elements)] += where(taken, wide(g[(*_ALL, *windows)]), 0)
     return astype(out, g.dtype, copy=False)
+
+
+on_numpy("pooling", "max_pool_indices", "pool_take", "pool_put")
 
 
 def pool_window(name: str, ndim: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any) -> Window:

@@ -1,0 +1,38 @@
+"""Kernels written by hand: C beside a module of the same name, for elements of type T, and integers of the same size of type I."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from gpugrad.compile import build
+from gpugrad.compile.runtime import launcher
+
+_TYPES = {"f": ("float", "int32_t"), "d": ("double", "int64_t")}  # by dtype.char
+
+
+@functools.cache
+def handwritten(module: str, kind: str, names: tuple[str, ...]) -> tuple[Callable[..., None], dict[str, int]] | None:
+    """The launcher, and the addresses of the kernels of a module for a dtype; None where there is no compiler.
+
+    :param module: the path of the module, whose kernels are in the file that ends in .c.
+    :param kind: the character of the dtype, which :func:`suits` lets pass.
+    """
+    path, (element, integer) = Path(module).with_suffix(".c"), _TYPES[kind]
+    source = f"#define T {element}\n#define I {integer}\n{path.read_text(encoding='utf-8')}"
+    library = build.load(source, f"{path.stem}_{element}")
+    launch = launcher() if library is not None else None
+    if library is None or launch is None:
+        return None
+    return launch, {name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for name in names}
+
+
+def suits(*arrays: Any) -> bool:
+    """Whether these are NumPy's arrays of one dtype for which there are kernels."""
+    dtype = arrays[0].dtype
+    return dtype.char in _TYPES and dtype.isnative and all(type(x) is numpy.ndarray and x.dtype == dtype for x in arrays)
