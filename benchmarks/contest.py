@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import machine, peak_memory
 from benchmarks.apart import apart
 from benchmarks.libraries import FASTEST, GPUGRAD, LIBRARIES, PYTORCH
-from gpugrad.bench.method import Column, Row, disagreement, interleaved, numbers, ratio_to_fastest, spreads
+from gpugrad.bench.method import Column, Comparison, Row, disagreement, excess, interleaved, numbers, ratio_to_fastest, spreads
 
 Step = Callable[[], Any]
 """The work, once. What it returns, arrays or numbers of its library, has to be the same in every library."""
@@ -37,6 +37,17 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """The most that gpugrad may take, in the contest's unit; or, with `over`, the most that it may take longer than that column.
+
+    None sets no target: what every column takes longer is told all the same.
+    """
+
+    limit: float | None
+    over: str = ""
+
+
+@dataclass(frozen=True)
 class Contest:
     """Work for several libraries.
 
@@ -53,14 +64,15 @@ class Contest:
     :param memory_limit: how many times as much memory as PyTorch it may take on the CPU; None: memory is not measured.
     :param small: a problem whose steps make a library load what it needs, before memory is measured.
     :param threads: the numbers of threads it is measured with, as far as there are as many cores; none: that of the run.
+    :param size: what grows from contest to contest, where something does.
     """
 
     case: str
     work: str
     problem: Callable[[], Any]
     columns: Mapping[str, Build]
-    targets: Sequence[Target] = ()
-    device_targets: Sequence[Target] = ()
+    targets: Sequence[Target | Limit] = ()
+    device_targets: Sequence[Target | Limit] = ()
     tolerance: float = 1e-4
     agree: int = 1
     compared: Callable[[Any], Any] = lambda result: result
@@ -69,6 +81,7 @@ class Contest:
     memory_limit: float | None = None
     small: Callable[[], Any] | None = None
     threads: Sequence[int] = ()
+    size: int | None = None
 
     def thread_counts(self) -> Sequence[int]:
         """The numbers of threads it is measured with here."""
@@ -95,7 +108,7 @@ def rows(rounds: int, name: str, device: str) -> list[Row]:
     return [timed(contest, device, rounds) for contest in contests if machine.threads() in contest.thread_counts()]
 
 
-def timed(contest: Contest, device: str, rounds: int) -> Row:
+def timed(contest: Contest, device: str, rounds: int, burst: float = BURST) -> Row:
     """The row of a contest, void unless all results agree; a peer that cannot do the work is left out, which the row says."""
     problem = contest.problem()
     steps: dict[str, tuple[Step, Callable[[Any], None]]] = {}
@@ -109,33 +122,44 @@ def timed(contest: Contest, device: str, rounds: int) -> Row:
             result = step()
             LIBRARIES[library].wait(result)
             first[column] = time.perf_counter() - start
-            later = [numbers(contest.compared(step())) for _ in range(contest.agree - 1)]
-            results[column] = [x for found in (numbers(contest.compared(result)), *later) for x in found]
+            found = numbers(contest.compared(result))  # before another step, which may use its memory again
+            for _ in range(contest.agree - 1):
+                found += numbers(contest.compared(step()))
+            results[column] = found
         except Exception as error:  # a peer's, whatever it may be: the others are compared all the same
             told = f"{column}: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             if library == GPUGRAD:
-                return Row(contest.case, contest.work, void=told)
+                return Row(contest.case, contest.work, void=told, size=contest.size)
             notes.append(f"not run: {told}")
             continue
         steps[column] = step, LIBRARIES[library].wait
     void = disagreement(results, contest.tolerance)
     if void:
-        return Row(contest.case, contest.work, void=void, first=first)
+        return Row(contest.case, contest.work, void=void, size=contest.size, first=first)
     waited = [_column(name, step, wait, contest.repeats) for name, (step, wait) in steps.items()]
-    seconds = interleaved(waited, rounds=rounds, burst=BURST)
+    seconds = interleaved(waited, rounds=rounds, burst=burst)
+    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[contest.unit]
+    figures = spreads(seconds, scale)
     ours, *others = steps
-    targets = contest.targets if device == "cpu" else contest.device_targets
-    comparisons = []
-    for target in targets:
-        present = [name for name in others if name in target.against]
-        if present:
-            comparisons.append(ratio_to_fastest(seconds, ours, present, target.limit))
+    comparisons: list[Comparison] = []
+    for target in contest.targets if device == "cpu" else contest.device_targets:
+        if isinstance(target, Target):
+            present = [name for name in others if name in target.against]
+            if present:
+                comparisons.append(ratio_to_fastest(seconds, ours, present, target.limit))
+        elif not target.over:
+            comparisons.append(Comparison(ours, figures[ours], target.limit, contest.unit))
+        elif target.over in others:
+            comparisons += [
+                excess(seconds, name, target.over, target.limit if name == ours else None, scale=scale, unit=contest.unit)
+                for name in steps
+                if name != target.over
+            ]
     told_of = {comparison.label for comparison in comparisons}
     plain = [ratio_to_fastest(seconds, ours, [name]) for name in others]
     comparisons += [comparison for comparison in plain if comparison.label not in told_of]
-    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[contest.unit]
-    figures = spreads(seconds, scale)
-    return Row(contest.case, contest.work, contest.unit, figures, comparisons, note="; ".join(notes), first=first)
+    note = "; ".join(notes)
+    return Row(contest.case, contest.work, contest.unit, figures, comparisons, note=note, size=contest.size, first=first)
 
 
 def _columns(contest: Contest, device: str) -> list[tuple[str, str, str]]:

@@ -21,12 +21,15 @@ rule for each operand. From these :func:`primitive` writes the wrapper, as ``dat
         mode = flags()
         if not mode & 1 or x_node is None and y_node is None:
             result = Tensor(out)                                   # a constant
-        elif y_node is None:
-            result = Tensor(out, Node(((x_node, x_rule, (y,)),), out.shape, out.dtype))
-        ...
+        else:
+            if y_node is None:
+                edges = ((x_node, x_rule, (y,)),)
+            ...
+            result = Tensor(out, Node(edges, out.shape, out.dtype))
         return result if mode < 4 else examine(result, "multiply", (x, y))
 
-What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y. An op that
+but for that last line but one: calls of the two classes take as long as half of all the rest, so what their ``__init__`` does stands
+there instead. What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y. An op that
 ``mixed_precision.py`` names begins with ``if flags() & 2: x, y = autocast(x, y)``.
 """
 
@@ -40,6 +43,7 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar, ove
 
 from array_api_compat import array_namespace
 
+from gpugrad.arrays import numpy as numpy_backend
 from gpugrad.arrays.devices import place_of
 from gpugrad.arrays.dtypes import is_inexact
 from gpugrad.arrays.explain import explain, explaining
@@ -48,7 +52,7 @@ from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
 from gpugrad.mixed_precision import FLOAT32, LOWER, recording, target
 from gpugrad.modes import AUTOCAST, flags, not_autocasting
-from gpugrad.tape import Node, Rule, Tensor, alias
+from gpugrad.tape import Node, Rule, Tensor, alias, next_number
 from gpugrad.trees import leaves, rebuild
 
 A = TypeVar("A")
@@ -160,16 +164,21 @@ def primitive(
     return declare
 
 
-def fused(*, elementwise: bool = False, compiles: bool = True, **rules: GradientRule) -> Callable[[Function], Function]:
+def fused(
+    *, elementwise: bool = False, compiles: bool = True, check: Callable[..., None] | None = None, **rules: GradientRule
+) -> Callable[[Function], Function]:
     """Make a function written in gpugrad's ops one op with rules of its own; `rules` as in :func:`primitive`.
 
     The definition is the truth: it runs on the raw arrays of every backend. Kernels for NumPy's and CuPy's arrays are derived
     from it and from the rules, unless `compiles` is False, and held to it by the tests. Where nothing can be compiled, and for
-    small arrays, what ``arrays/numpy.py`` or ``arrays/cupy.py`` spell under the op's name runs, or the definition.
+    small arrays, what ``arrays/numpy.py`` or ``arrays/cupy.py`` spell under the op's name runs, or the definition; and in place of a
+    rule what NumPy spells under that name, "_d" and the operand's.
+
+    `check` raises the errors that the definition cannot tell as clearly: it is called with the arguments, raw arrays, first.
     """
 
     def declare(definition: Function) -> Function:
-        return _declare(definition, rules, False, elementwise, False, {}, compiles)
+        return _declare(definition, rules, False, elementwise, False, {}, compiles, check=check)
 
     return declare
 
@@ -184,6 +193,7 @@ def _declare(
     compiles: bool = False,
     cancels: bool = False,
     moves: bool = False,
+    check: Callable[..., None] | None = None,
 ) -> Function:
     name = definition.__name__.lstrip("_")
     signature = inspect.signature(definition)
@@ -196,16 +206,20 @@ def _declare(
     for operand, function in rules.items():
         if function is not None:
             residuals = tuple(inspect.signature(function).parameters)[1:]
+            spelled = numpy_backend.spelling(f"{name}_d{operand}", False)
             if compiles:
-                function = accelerated(function, f"{name}_d{operand}")
+                function = accelerated(function, f"{name}_d{operand}", small=spelled)
+                spelled = None
             scope[f"{operand}_rule"] = Rule(
                 name, operand, function, residuals, operands,
                 elementwise=elementwise, linear=data.isdisjoint(residuals) and not cancels, branch=branches.get(operand),
+                numpy=spelled,
             )  # fmt: skip
             keeps.append((operand, residuals))
     policy = autocasts(name)
     scope |= {} if policy is None else {"autocast": policy}
-    wrapper = _factory(_form(signature, operands, keeps, casts, moves, policy is not None))(**scope)
+    scope |= {} if check is None else {"check": check}
+    wrapper = _factory(_form(signature, operands, keeps, casts, moves, policy is not None, check is not None))(**scope)
     wrapper.__code__ = wrapper.__code__.replace(co_name=name, co_qualname=name)
     functools.update_wrapper(wrapper, definition)
     wrapper.kernels = kernels
@@ -281,6 +295,7 @@ class _Form(NamedTuple):
     casts: bool
     moves: bool
     autocast: bool
+    checks: bool
 
 
 def _form(
@@ -290,6 +305,7 @@ def _form(
     casts: bool,
     moves: bool,
     autocast: bool,
+    checks: bool,
 ) -> _Form:
     parameters = signature.parameters.values()
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
@@ -297,22 +313,21 @@ def _form(
     options = (f"'{p.name}': {p.name}" for p in parameters if p.name not in operands)
     return _Form(
         str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)),
-        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts, moves, autocast,
+        operands, tuple(keeps), ", ".join(arguments), "{" + ", ".join(options) + "}", casts, moves, autocast, checks,
     )  # fmt: skip
 
 
 @functools.cache
 def _factory(form: _Form) -> Callable[..., Any]:
     """A function that makes wrappers of this form from an op's name, kernels and rules."""
-    parameters = ", ".join(
-        ["op", "kernels", "combined", *(f"{operand}_rule" for operand, _ in form.keeps), *["autocast"] * form.autocast]
-    )
+    rules = [f"{operand}_rule" for operand, _ in form.keeps]
+    parameters = ", ".join(["op", "kernels", "combined", *rules, *["autocast"] * form.autocast, *["check"] * form.checks])
     source = f"def factory({parameters}):\n" + _indent(_source(form)) + "\n    return wrapper"
     file = f"{GENERATED}wrapper {_factory.cache_info().misses}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)  # tracebacks and pdb show the source
     scope: dict[str, Any] = {
         "Tensor": Tensor, "Node": Node, "flags": flags, "explain": explain, "examine": examine, "place_of": place_of,
-        "is_inexact": is_inexact, "alias": alias,
+        "is_inexact": is_inexact, "alias": alias, "new": object.__new__, "next_number": next_number,
     }  # fmt: skip
     exec(compile(source, file, "exec"), scope)
     factory: Callable[..., Any] = scope["factory"]
@@ -335,7 +350,7 @@ def _source(form: _Form) -> str:
         otherwise = [f"{x}_node = None"] * (x in recording) + ["wrapped = False"] * (i == 0)
         if otherwise:
             lines += ["    else:", f"        {'; '.join(otherwise)}"]
-    lines += ["    try:"]
+    lines += ["    try:", *[f"        check({form.arguments})"] * form.checks]
     if len(operands) == 1:
         lines += [f"        out = kernels[type({operands[0]})]({form.arguments})"]
     else:
@@ -371,21 +386,27 @@ def _recording(form: _Form) -> list[str]:
     constant = "not mode & 1 or " + " and ".join(f"{operand}_node is None" for operand, _ in keeps)
     if form.casts:
         constant += " or not is_inexact(out.dtype)"
-    lines = [f"    if {constant}:", "        result = Tensor(out)"]
-    if len(keeps) == 2:  # the common case, without building a list
-        (x, x_keeps), (y, y_keeps) = keeps
-        for condition, edges in (
-            (f"elif {y}_node is None", edge(x, x_keeps) + ","),
-            (f"elif {x}_node is None", edge(y, y_keeps) + ","),
-            ("else", f"{edge(x, x_keeps)}, {edge(y, y_keeps)}"),
-        ):
-            lines += [f"    {condition}:", f"        result = Tensor(out, Node(({edges}), out.shape, out.dtype))"]
-        return lines
+    lines = [f"    if {constant}:", "        result = Tensor(out)", "    else:"]
+    edges = [edge(operand, kept) for operand, kept in keeps]
     if len(keeps) == 1:
-        edges = "(" + edge(*keeps[0]) + ",)"
+        lines += [f"        edges = ({edges[0]},)"]
+    elif len(keeps) == 2:
+        lines += [
+            f"        if {keeps[1][0]}_node is None: edges = ({edges[0]},)",
+            f"        elif {keeps[0][0]}_node is None: edges = ({edges[1]},)",
+            f"        else: edges = {', '.join(edges)}",
+        ]
     else:
-        edges = "tuple(edge for edge in (" + ", ".join(edge(*keep) for keep in keeps) + ") if edge[0] is not None)"
-    return [*lines, "    else:", f"        result = Tensor(out, Node({edges}, out.shape, out.dtype))"]
+        lines += ["        edges = ()"]
+        lines += [
+            f"        if {operand}_node is not None: edges += ({e},)" for (operand, _), e in zip(keeps, edges, strict=True)
+        ]
+    return [
+        *lines,
+        "        node = new(Node); node.edges = edges; node.shape = out.shape; node.dtype = out.dtype",
+        "        node.number = next_number(); node.hooks = None",
+        "        result = new(Tensor); result.array = out; result.node = node; result.aliases = None",
+    ]
 
 
 def _moving(form: _Form) -> list[str]:

@@ -243,7 +243,8 @@ class Operators:
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes along each axis."""
-        return cast("tuple[int, ...]", self.array.shape)
+        shape: tuple[int, ...] = self.array.shape
+        return shape
 
     @property
     def dtype(self) -> DType:

@@ -12,14 +12,15 @@ plainly conj(G_z) = conj(G_w) * f'(z), and conjugates where gradients enter and 
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from sys import getrefcount
 from typing import Any
 
 import numpy
 from array_api_compat import array_namespace
+from numpy import ndarray
 
 from gpugrad.arrays.devices import Device, on, several_gpus
 from gpugrad.arrays.dtypes import numpy_dtype
@@ -102,16 +103,15 @@ class _Sweep:
         self.live: dict[int, Any] = {}  # where those gradients are live, if a branch was not taken (see branches.py)
         self.live_results: dict[int, dict[int, Any]] = {}  # the same of the results of joint nodes
         self.owned: set[int] = set()  # numbers of nodes whose gradient is a buffer made here, safe to add into
-        self.arrived: dict[int, Any] = {}  # whole gradients of targets and leaves
-        self.leaves: list[Leaf] = []
+        self.arrived: dict[int, Any] = {}  # whole gradients of targets
 
     def run(self, roots: Sequence[tuple[Node, Any]]) -> None:
         for node, gradient in roots:
             self.deliver(node, conj(gradient) if self._is_complex(node) else gradient)
-        heap, wanted, debug = self.heap, self.wanted, self.debug
-        pop_node, pop_gradient = self.nodes.pop, self.gradients.pop
+        heap, nodes, gradients, wanted, debug = self.heap, self.nodes, self.gradients, self.wanted, self.debug
+        pop_node, pop_gradient = nodes.pop, gradients.pop
         create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
-        place, masks = self.place, self.live
+        place, masks, all_leaves = self.place, self.live, self.targets is None
         while heap:
             number = -heappop(heap)
             node = pop_node(number)
@@ -121,7 +121,7 @@ class _Sweep:
                 place(g)
             if node.hooks:
                 g, live = self.call_hooks(node, g), None
-            if number in wanted:
+            if wanted and number in wanted:
                 self.arrived[number] = g
                 if number == oldest:  # its parents are older than every target
                     continue
@@ -134,14 +134,35 @@ class _Sweep:
             if create_graph:
                 edges = self.lift(node, edges)
             for parent, rule, residuals in edges:
-                if parent.number >= oldest:
-                    gradient = rule.function(g, *residuals)
-                    reach = None
-                    if live is not None or rule.branch is not None:
-                        gradient, reach = follow(rule, residuals, gradient, live)
-                    if debug:
-                        examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
-                    deliver(parent, gradient if gradient is not None else self.zeros(parent, g), reach)
+                key = parent.number
+                if key < oldest:
+                    continue
+                function = rule.numpy if type(g) is ndarray else rule.function
+                if len(residuals) == 1:  # a call with a star takes longer
+                    gradient = function(g, residuals[0])
+                else:
+                    gradient = function(g, *residuals) if residuals else function(g)
+                reach = None
+                if live is not None or rule.branch is not None:
+                    gradient, reach = follow(rule, residuals, gradient, live)
+                if debug:
+                    examine_gradient(gradient, g, rule.op, rule.operand, getattr(node, "site", "an unknown place"))
+                if gradient is None:
+                    gradient = self.zeros(parent, g)
+                kind = type(parent)
+                if (
+                    (kind is Node or (kind is Leaf and not parent.hooks and all_leaves))
+                    and reach is None
+                    and key not in gradients
+                    and gradient.shape == parent.shape
+                    and gradient.dtype is parent.dtype
+                ):  # the usual case: what deliver does, without the call
+                    gradients[key] = gradient
+                    nodes[key] = parent
+                    if kind is Node:
+                        heappush(heap, -key)
+                else:
+                    deliver(parent, gradient, reach)
             if not retain:
                 node.edges, edges, residuals = None, (), ()  # the locals too: nothing saved outlives its visit
 
@@ -160,7 +181,8 @@ class _Sweep:
         if key not in gradients:
             gradients[key] = gradient
             self.nodes[key] = parent
-            heappush(self.heap, -key)
+            if type(parent) is not Leaf or parent.hooks or self.targets is not None:  # else there is nothing to visit it for
+                heappush(self.heap, -key)
             if live is not None:
                 self.live[key] = live
             return
@@ -196,9 +218,8 @@ class _Sweep:
     def visit_special(self, node: Node, g: Any, live: Any) -> None:
         """Visit a leaf, one result of a joint node, or a joint node."""
         if type(node) is Leaf:
-            if self.targets is None:
-                self.arrived[node.number] = g
-                self.leaves.append(node)
+            if self.targets is None:  # it stays, as those that are not visited
+                self.gradients[node.number], self.nodes[node.number] = g, node
         elif type(node) is Output:
             source = node.source
             if source.number not in self.gradients:
@@ -246,26 +267,32 @@ class _Sweep:
 
     def finish(self) -> list[Any]:
         if self.targets is not None:
-            return [self.outgoing(node) if node.number in self.arrived else None for node in self.targets]
+            return [self.outgoing(self.arrived, node) if node.number in self.arrived else None for node in self.targets]
+        leaves: list[Any] = list(self.nodes.values())  # all else was visited
         with _ACCUMULATING:
-            grads = [self.accumulated(leaf) for leaf in self.leaves]
-            for leaf, grad in zip(self.leaves, grads, strict=True):  # nothing raises from here on
+            grads = [self.accumulated(leaf) for leaf in leaves]
+            for leaf, grad in zip(leaves, grads, strict=True):  # nothing raises from here on
                 leaf.grad = grad
         return []
 
     def accumulated(self, leaf: Leaf) -> Tensor:
         """What ``leaf.grad`` becomes: in the user's convention, and in memory that nobody else sees."""
+        gradients, key = self.gradients, leaf.number
         if leaf.grad is not None:
-            g = self.arrived[leaf.number]
+            g = gradients[key]
             total = add(leaf.grad, conj(g) if self._is_complex(leaf) else g)
             total.array = _OWNED[type(total.array)](total.array, True)
             return total
-        g = self.outgoing(leaf)
+        if type(gradients[key]) is ndarray and gradients[key].base is None and getrefcount(gradients[key]) == _IN_DICT:
+            g = gradients[key]  # the usual case of what outgoing does
+            if g.flags.writeable and g.dtype.kind != "c":
+                return Tensor(g)
+        g = self.outgoing(gradients, leaf)
         return Tensor(_OWNED[type(g.array)](g.array, False), g.node) if self.create_graph else Tensor(g)
 
-    def outgoing(self, node: Node) -> Any:
+    def outgoing(self, arrived: dict[int, Any], node: Node) -> Any:
         """The gradient that arrived at a node, in the user's convention; a raw one in memory that nobody else sees."""
-        arrived, key = self.arrived, node.number
+        key = node.number
         if self._is_complex(node):
             arrived[key] = conj(arrived[key])
         if self.create_graph:
@@ -287,18 +314,18 @@ def _alone(arrays: dict[int, Any], key: int) -> bool:
     base = getattr(arrays[key], "base", None)
     if base is not None:
         # Only of an array that owns its memory is the count that of all who see it: a capsule or a memoryview lends others'.
-        if sys.getrefcount(base) != _LOCAL or type(base) is not type(arrays[key]) or base.base is not None:
+        if getrefcount(base) != _LOCAL or type(base) is not type(arrays[key]) or base.base is not None:
             return False
         if not base.flags.owndata:
             return False
-    return sys.getrefcount(arrays[key]) == _IN_DICT
+    return getrefcount(arrays[key]) == _IN_DICT
 
 
 def _reference_counts() -> tuple[int, int]:
     """What _alone sees for an array in a dict, and for the base of one: it depends on the version of Python."""
     arrays = {0: numpy.empty(2)[:1]}
     base = getattr(arrays[0], "base", None)
-    return sys.getrefcount(arrays[0]), sys.getrefcount(base)
+    return getrefcount(arrays[0]), getrefcount(base)
 
 
 _IN_DICT, _LOCAL = _reference_counts()

@@ -29,7 +29,8 @@ if TYPE_CHECKING:  # the methods are attached by operators.py, which stands abov
 else:
     _Methods = object
 
-_next_number = count(1).__next__
+next_number = count(1).__next__
+"""Of the Node that is made next."""
 
 
 class Tensor(_Methods):
@@ -98,7 +99,7 @@ class Rule:
     mask that came, or None, the gradient that the rule returned, and the residuals, raw arrays.
     """
 
-    __slots__ = ("branch", "elementwise", "function", "linear", "op", "operand", "operands", "residuals")
+    __slots__ = ("branch", "elementwise", "function", "linear", "numpy", "op", "operand", "operands", "residuals")
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Rule:
         elementwise: bool = False,
         linear: bool = False,
         branch: Callable[..., Any] | None = None,
+        numpy: Callable[..., Any] | None = None,
     ) -> None:
         self.op = op
         self.operand = operand
@@ -120,6 +122,7 @@ class Rule:
         self.elementwise = elementwise
         self.linear = linear
         self.branch = branch
+        self.numpy = numpy or function
 
     def __repr__(self) -> str:
         return f"Rule({self.op}, d{self.operand}, keeps {', '.join(self.residuals) or 'nothing'})"
@@ -144,7 +147,7 @@ class Node:
         self.edges = edges
         self.shape = shape
         self.dtype = dtype
-        self.number = _next_number()
+        self.number = next_number()
         self.hooks = None
 
     def __repr__(self) -> str:
@@ -171,7 +174,7 @@ class Leaf(Node):
 
     def mark_changed(self) -> None:
         """The Tensor was given other values, in an array that no graph holds."""
-        self.changed = _next_number()
+        self.changed = next_number()
 
 
 class Argument(Leaf):

@@ -1,61 +1,104 @@
-"""op: what recording costs, over the NumPy (or CuPy) call that an op makes."""
+"""op: what recording one op costs, over the call of NumPy (or CuPy) that computes it: 64 float32."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
 import gpugrad as gg
-from benchmarks.devices import waiting
-from gpugrad.bench.method import Column, Row, excess, interleaved, spreads
+from benchmarks import peers
+from benchmarks.contest import Build, Contest, Limit, Step
+from benchmarks.libraries import AUTOGRAD, CUPY, GPUGRAD, MYGRAD, NUMPY, PYTORCH
 
 REPEATS = 500
-LIMIT = 1.0  # microseconds; on the CPU
+LIMIT = 1.0
+"""Microseconds over NumPy's call."""
 
 
-def run(device: str, rounds: int) -> list[Row]:
-    """A recorded function of two operands, the same as an operator, and a function of one: 64 float32."""
+@dataclass(frozen=True)
+class Op:
+    """A function by its name in all libraries, or "*", and its operands, NumPy arrays."""
+
+    name: str
+    operands: Sequence[Any]
+
+    def repeated(self, library: Any, operands: Sequence[Any]) -> Any:
+        """The last of many results of a library."""
+        x, *others = operands
+        if self.name == "*":
+            (y,) = others
+            for _ in range(REPEATS):
+                out = x * y
+            return out
+        function = getattr(library, self.name)
+        if not others:
+            for _ in range(REPEATS):
+                out = function(x)
+            return out
+        (y,) = others
+        for _ in range(REPEATS):
+            out = function(x, y)
+        return out
+
+
+def problem(name: str, count: int) -> Callable[[], Op]:
+    """The op on so many random arrays."""
     rng = numpy.random.default_rng(0)
-    values = [rng.uniform(0.5, 1.5, 64).astype(numpy.float32) for _ in range(2)]
-    x, y = (gg.tensor(v, device=device, requires_grad=True) for v in values)
-    a, b = x.detach().array, y.detach().array
-    library = "NumPy" if device == "cpu" else "CuPy"
-    xp = numpy if device == "cpu" else gg.arrays.devices.import_cupy()
-    return [
-        _row(f"multiply(x, y), {library}", device, rounds, _two(gg.multiply, x, y), _two(xp.multiply, a, b)),
-        _row(f"x * y, {library}", device, rounds, _operator(x, y), _operator(a, b)),
-        _row(f"exp(x), {library}", device, rounds, _one(gg.exp, x), _one(xp.exp, a)),
-    ]
+    operands = [rng.uniform(0.5, 1.5, 64).astype(numpy.float32) for _ in range(count)]
+    return lambda: Op(name, operands)
 
 
-def _row(work: str, device: str, rounds: int, ours: Callable[[], None], bare: Callable[[], None]) -> Row:
-    wait = waiting(device)
-    seconds = interleaved([Column("gpugrad", ours, wait, REPEATS), Column("bare call", bare, wait, REPEATS)], rounds=rounds)
-    limit = LIMIT if device == "cpu" else None
-    return Row("op", work, "us", spreads(seconds, 1e6), [excess(seconds, "gpugrad", "bare call", limit, scale=1e6, unit="us")])
+def with_gpugrad(op: Op, device: str) -> Step:
+    """The op on Tensors that record."""
+    given = [gg.tensor(x, device=device, requires_grad=True) for x in op.operands]
+    return lambda: op.repeated(gg, given)
 
 
-def _one(function: Callable[[Any], Any], x: Any) -> Callable[[], None]:
-    def step() -> None:
-        for _ in range(REPEATS):
-            function(x)
+def with_torch(op: Op, device: str) -> Step:
+    """The same with PyTorch."""
+    torch = peers.torch(device)
+    given = [torch.tensor(x, device=device, requires_grad=True) for x in op.operands]
+    return lambda: op.repeated(torch, given)
 
-    return step
 
+def with_autograd(op: Op, device: str) -> Step:
+    """The same with HIPS autograd, as inside of a function that is differentiated."""
+    autograd, core, tracer = (importlib.import_module(f"autograd.{name}") for name in ("numpy", "core", "tracer"))
 
-def _two(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Callable[[], None]:
-    def step() -> None:
-        for _ in range(REPEATS):
-            function(x, y)
+    def step() -> Any:
+        with tracer.trace_stack.new_trace() as trace:
+            return op.repeated(autograd, [tracer.new_box(x, trace, core.VJPNode.new_root()) for x in op.operands])._value
 
     return step
 
 
-def _operator(x: Any, y: Any) -> Callable[[], None]:
-    def step() -> None:
-        for _ in range(REPEATS):
-            x * y
+def with_mygrad(op: Op, device: str) -> Step:
+    """The same with MyGrad, which does not watch for writes into the operands."""
+    mygrad = peers.mygrad()
+    mygrad.turn_memory_guarding_off()
+    given = [mygrad.tensor(x) for x in op.operands]
+    return lambda: op.repeated(mygrad, given)
 
-    return step
+
+def bare(op: Op, device: str) -> Step:
+    """The call alone, of NumPy or CuPy."""
+    library = numpy if device == "cpu" else gg.arrays.devices.import_cupy()
+    given = [gg.asarray(x, device=device).array for x in op.operands]
+    return lambda: op.repeated(library, given)
+
+
+COLUMNS: dict[str, Build] = {
+    GPUGRAD: with_gpugrad, PYTORCH: with_torch, AUTOGRAD: with_autograd, MYGRAD: with_mygrad, NUMPY: bare, CUPY: bare,
+}  # fmt: skip
+
+CONTESTS = tuple(
+    Contest(
+        "op", work, problem(name, count), COLUMNS, targets=(Limit(LIMIT, NUMPY),), device_targets=(Limit(None, CUPY),),
+        repeats=REPEATS, unit="us",
+    )
+    for work, name, count in (("multiply(x, y)", "multiply", 2), ("x * y", "*", 2), ("exp(x)", "exp", 1))
+)  # fmt: skip

@@ -105,7 +105,8 @@ def native_dtype(array: Any, dtype: Any) -> Any:
 
 def is_inexact(dtype: Any) -> bool:
     """Whether arrays of this dtype can have a gradient: real or complex floating point."""
-    return numpy_dtype(dtype).kind in "fc" or numpy_dtype(dtype).name == "bfloat16"
+    dtype = numpy_dtype(dtype)
+    return dtype.kind in "fc" or (dtype.kind == "V" and dtype.name == "bfloat16")  # NumPy computes names, at length
 
 
 def result_type(*dtypes_and_numbers: Any) -> DType:

@@ -23,31 +23,46 @@ def accelerated(
     otherwise: Callable[..., Any] | None = None,
     *,
     smallest: int = SMALLEST,
+    small: Callable[..., Any] | None = None,
     into: dict[int, int] | None = None,
 ) -> Callable[..., Any]:
     """`function`, written in gpugrad's ops, as kernels for CuPy's arrays and for NumPy's from `smallest` elements on.
 
-    The first argument decides. All else, and what cannot be compiled, goes to `otherwise`, which is the function itself if it
-    is left out. `into` says which results are written over which arguments, as :class:`~gpugrad.compile.compiled.Compiled` does.
+    The first argument tells the kind of the arrays, and one that is large is enough. All else, and what cannot be compiled, goes to
+    `otherwise`, which is the function itself if it is left out; NumPy's arrays, if all are small, go to `small`, if that is given.
+    `into` says which results are written over which arguments, as :class:`~gpugrad.compile.compiled.Compiled` does.
     """
     fallback = otherwise or function
-    compiled: Callable[..., Any] | None = None
+    few = small or fallback
+    kernels: Callable[..., Any] | None = None
 
     def accelerated_function(*operands: Any, **options: Any) -> Any:
-        nonlocal compiled
+        nonlocal kernels
         x = operands[0]
         kind = type(x)
         if kind is numpy.ndarray:
-            if x.size < smallest:
-                return fallback(*operands, **options)
+            size = x.size
+            if size < smallest:
+                if size == 1:  # a gradient may be one number, of a loss
+                    size = max([y.size for y in operands if type(y) is numpy.ndarray])
+                if size < smallest:
+                    return few(*operands, **options)
         elif not _is_cupy(kind):
             return fallback(*operands, **options)
-        if compiled is None:
+        if kernels is None:
             # Most programs that import gpugrad do not call all of its functions, and some none on large arrays.
-            compiled = importlib.import_module("gpugrad.compile.compiled").Compiled(
-                function, name, otherwise=fallback, into=into
-            )
-        return compiled(*operands, **options)
+            kernels = compiled(function, name, fallback, into)
+        return kernels(*operands, **options)
 
     functools.update_wrapper(accelerated_function, function)
     return accelerated_function
+
+
+def compiled(
+    function: Callable[..., Any], name: str, otherwise: Callable[..., Any], into: dict[int, int] | None
+) -> Callable[..., Any]:
+    """As :func:`accelerated`, but for NumPy's or CuPy's arrays of any size alone: with the compiler at once, and a call less."""
+    found: Callable[..., Any] = importlib.import_module("gpugrad.compile.compiled").Compiled(
+        function, name, otherwise=otherwise, into=into
+    )
+    return found

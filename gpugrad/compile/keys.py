@@ -17,6 +17,7 @@ import numpy
 
 from gpugrad.arrays.devices import Device
 from gpugrad.arrays.dtypes import get_default_dtype
+from gpugrad.compile.pieces import Pieces
 from gpugrad.compile.sizes import Size
 from gpugrad.compile.symbols import Symbol
 
@@ -52,6 +53,8 @@ def reader(kinds: tuple[type, ...]) -> Callable[..., tuple[tuple[Any, ...], list
     for i, kind in enumerate(kinds):
         if kind is numpy.ndarray:
             key.append(f"x{i}.dtype, x{i}.shape, x{i}.strides")
+        elif kind is Pieces:
+            key.append(f"x{i}.dtype, x{i}.shape")
         elif kind is float:
             floats.append(f"x{i}")
         else:

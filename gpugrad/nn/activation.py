@@ -66,7 +66,8 @@ class _Activation(Module):
 
     def forward(self, input: Any) -> Any:
         """The function of ``gpugrad.nn.functional`` that is named like the layer, of the input."""
-        return self._function(input, **{name: getattr(self, name) for name in self._options})
+        options = self._options
+        return self._function(input, **{name: getattr(self, name) for name in options}) if options else self._function(input)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._options)

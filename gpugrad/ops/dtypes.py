@@ -48,11 +48,11 @@ def astype(x: A, dtype: DTypeLike, /, *, copy: bool = True, device: Any = None) 
     target = numpy_dtype(dtype) if not isinstance(dtype, type(array.dtype)) else dtype
     refuse_complex("astype", array, target)
     out: Any
-    if not is_inexact(target):
+    if not copy and numpy_dtype(array.dtype) == numpy_dtype(target):
+        out = x
+    elif not is_inexact(target):
         out = _astype(array, target, copy=copy)
         out = Tensor(out) if isinstance(x, Tensor) else out
-    elif not copy and numpy_dtype(array.dtype) == numpy_dtype(target):
-        out = x
     else:
         out = _astype(x, target, copy=copy)
     return out if device is None else to_device(out, device)

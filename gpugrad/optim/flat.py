@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from operator import is_
 from typing import Any
 
 import numpy
@@ -20,6 +21,7 @@ import numpy
 from gpugrad.arrays.devices import device_of, on
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.pieces import Pieces
+from gpugrad.compile.runtime import contiguous
 from gpugrad.nn.functional.precision import wide, wide_dtype
 from gpugrad.ops.aliasing import refresh
 from gpugrad.ops.creation import raw_full
@@ -33,7 +35,7 @@ Stretch = tuple[slice, tuple[int, ...]]
 Chosen = tuple[int, ...]
 
 _MUCH = 1 << 20
-"""Bytes from which on it pays to ask the system to take memory back."""
+"""Bytes from which on the system is asked to take memory back that was freed."""
 
 
 class FlatBuffer:
@@ -45,11 +47,13 @@ class FlatBuffer:
     To the rules, complex parameters are their real and imaginary parts, which are numbers of their own: what :meth:`joined` yields is
     then real, and twice as long.
 
-    ``numbers[i]`` is what is kept on the host for parameter i: None before its first step.
+    ``numbers[i]`` is what is kept on the host for parameter i: None before its first step. `places` says which of its group the
+    parameters are.
     """
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
+    def __init__(self, parameters: Sequence[Tensor], places: Sequence[int]) -> None:
         self.parameters = list(parameters)
+        self.places = list(places)
         self.shapes = [tuple(p.array.shape) for p in parameters]
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)
@@ -116,57 +120,68 @@ class FlatBuffer:
 
     def intact(self) -> bool:
         """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
-        return all(p.array is view for p, view in zip(self.parameters, self.views, strict=True))
+        return all(map(is_, [p.array for p in self.parameters], self.views))
 
-    def joined(self, chosen: Chosen) -> Iterator[tuple[Chosen, list[Any]]]:
+    def joined(self, chosen: Chosen, gradients: Sequence[Any]) -> Iterator[tuple[Chosen, list[Any]]]:
         """Flat parts that cover the chosen parameters, which all have gradients: which they are, and [values, gradients, *state].
 
-        On the CPU it is one, which leaves the gradients where they are. On a GPU a launch costs more than to copy all gradients, and
-        each stretch of neighbours is a part.
+        `gradients` are those of all parameters.
+
+        On the CPU it is one, which leaves the gradients where they are. On a GPU each stretch of neighbours is a part, whose gradients
+        are copied side by side: so few launches do for all parameters.
         """
         if isinstance(self.data, numpy.ndarray):
-            yield chosen, [self._real(self.data), self._pieces(chosen), *map(self._real, self.state.values())]
+            yield chosen, [self._real(self.data), self._pieces(chosen, gradients), *map(self._real, self.state.values())]
             return
         if chosen not in self._stretches:
             self._stretches[chosen] = list(_stretches(chosen, self.starts))
         for where, members in self._stretches[chosen]:
-            gradients = [reshape(_gradient(self.parameters[i]), (-1,)) for i in members]
-            gradient = gradients[0] if len(gradients) == 1 else concat(gradients)
+            flat = [reshape(gradients[i], (-1,)) for i in members]
+            gradient = flat[0] if len(flat) == 1 else concat(flat)
             yield members, [*map(self._real, (self.data[where], gradient, *(array[where] for array in self.state.values())))]
 
-    def _pieces(self, chosen: Chosen) -> Pieces:
+    def _pieces(self, chosen: Chosen, gradients: Sequence[Any]) -> Pieces:
+        given = [gradients[i] for i in chosen]
+        parts = [x if x.flags.carray else contiguous(x) for x in given]
+        each = 1
+        if self.is_complex:
+            parts, each = list(map(self._real, parts)), 2
+        if len(chosen) < len(self.parameters):
+            parts = self._with_gaps(parts, chosen, each)
+        return Pieces.of(parts, each * self.starts[-1], self._real(self.data).dtype)
+
+    def _with_gaps(self, gradients: list[Any], chosen: Chosen, each: int) -> list[Any]:
+        """The gradients of the chosen parameters, and how many elements the others have, times `each`, in between."""
         parts: list[Any] = []
         end = 0
-        each = 2 if self.is_complex else 1
-        for i in chosen:
+        for i, gradient in zip(chosen, gradients, strict=True):
             if self.starts[i] > end:
                 parts.append(each * (self.starts[i] - end))
-            gradient = _gradient(self.parameters[i])
-            flags = gradient.flags
-            parts.append(self._real(gradient if flags.c_contiguous and flags.aligned else copy(gradient)))
+            parts.append(gradient)
             end = self.starts[i + 1]
         if self.starts[-1] > end:
             parts.append(each * (self.starts[-1] - end))
-        return Pieces.of(parts, each * self.starts[-1], self._real(self.data).dtype)
+        return parts
 
     def _real(self, array: Any) -> Any:
         """A flat view of the real and imaginary parts, side by side, of a contiguous array; of real parameters, the array itself."""
         return array.reshape(-1).view(array.real.dtype) if self.is_complex else array
 
-    def apart(self, chosen: Chosen) -> Iterator[tuple[Chosen, list[Any]]]:
+    def apart(self, chosen: Chosen, gradients: Sequence[Any]) -> Iterator[tuple[Chosen, list[Any]]]:
         """The same, each parameter alone and in its shape."""
         for i in chosen:
             shaped = (reshape(self.of(array, i), self.shapes[i]) for array in self.state.values())
-            yield (i,), [reshape(self.of(self.data, i), self.shapes[i]), _gradient(self.parameters[i]), *shaped]
+            yield (i,), [reshape(self.of(self.data, i), self.shapes[i]), gradients[i], *shaped]
 
     def updated(self, members: Chosen, numbers: dict[str, float]) -> None:
         """Keep these numbers of parameters whose values are others now."""
         for i in members:
             self.numbers[i] = numbers
-            node = self.parameters[i].node
-            if isinstance(node, Leaf):
-                node.mark_changed()
-            refresh(self.parameters[i])
+            parameter = self.parameters[i]
+            if type(parameter.node) is Leaf:
+                parameter.node.mark_changed()
+            if parameter.aliases is not None:
+                refresh(parameter)
 
 
 def return_freed(buffers: Sequence[FlatBuffer]) -> None:
@@ -182,13 +197,6 @@ def return_freed(buffers: Sequence[FlatBuffer]) -> None:
 def has_views(array: Any) -> bool:
     """Whether slices of an array are views that count as references to it: NumPy's and CuPy's do, others need not."""
     return array_kind(array) is numpy.ndarray or is_cupy(type(array))
-
-
-def _gradient(parameter: Tensor) -> Any:
-    """The raw array of a gradient that is there; an array even where NumPy has made a scalar of it."""
-    assert parameter.grad is not None
-    array = parameter.grad.array
-    return numpy.asarray(array) if isinstance(array, numpy.generic) else array
 
 
 def _stretches(chosen: Chosen, starts: list[int]) -> Iterator[Stretch]:

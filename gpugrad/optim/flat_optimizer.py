@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -82,14 +81,15 @@ class FlatOptimizer(Optimizer):
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
-    def _update(self) -> None:
+    def _update(self, gradients: list[list[Any]]) -> None:
         buffers = [(i, buffer) for i in range(len(self.param_groups)) for buffer in self._current_buffers(i)]
         # All that takes memory before anything is written: whoever runs out of it finds everything as it was. So those go first that
         # are not updated in place, and of parameters by themselves the largest, whose memory the others take after it.
-        updates = [update for i, buffer in buffers for update in self._updates(buffer, self.param_groups[i])]
-        updates.sort(key=lambda update: (update.buffer.in_place, -update.arrays[0].size if self.whole is not None else 0))
+        updates = [update for i, buffer in buffers for update in self._updates(buffer, self.param_groups[i], gradients[i])]
+        if len(updates) > 1:
+            updates.sort(key=lambda update: (update.buffer.in_place, -update.arrays[0].size if self.whole is not None else 0))
         waiting = []
-        for update, results in itertools.chain.from_iterable(map(self._updated, self.together(updates))):
+        for update, results in self._results(updates):
             old = [update.arrays[0], *update.arrays[2:]]
             pairs = [(x, new) for x, new in zip(old, results, strict=True) if new is not x]
             update.buffer.in_place = not pairs
@@ -103,16 +103,19 @@ class FlatOptimizer(Optimizer):
                     x[...] = new
             update.buffer.updated(update.members, update.kept)
 
-    def _updated(self, updates: list[Update]) -> Iterator[tuple[Update, tuple[Any, ...]]]:
+    def _results(self, updates: list[Update]) -> Iterator[tuple[Update, tuple[Any, ...]]]:
         """The new values and state of each; the old arrays, where they were written over."""
+        whole = self.whole
         try:
-            more: Sequence[list[Any]] = [[]] * len(updates)
-            if self.whole is not None:
-                found = [self.whole[type(x.buffer.data)](*x.arrays, **x.numbers) for x in updates]
-                more = [[x] for x in self.finished(found, updates[0].numbers)]
-                del found
-            for update, extra in zip(updates, more, strict=True):
-                yield update, self.kernels[type(update.buffer.data)](*update.arrays, *extra, **update.numbers)
+            if whole is None:
+                for update in updates:
+                    yield update, self.kernels[type(update.buffer.data)](*update.arrays, **update.numbers)
+                return
+            for alike in self.together(updates):
+                found = [whole[type(x.buffer.data)](*x.arrays, **x.numbers) for x in alike]
+                found = self.finished(found, alike[0].numbers)
+                for update, array in zip(alike, found, strict=True):
+                    yield update, self.kernels[type(update.buffer.data)](*update.arrays, array, **update.numbers)
         except MemoryError as error:
             raise explain(self.kernels.name, error, (), {}) from None
 
@@ -124,13 +127,19 @@ class FlatOptimizer(Optimizer):
         """What the rule takes, from the arrays of `whole` of updates that are computed together, with the numbers of the first."""
         return found
 
-    def _updates(self, buffer: FlatBuffer, group: Mapping[str, Any]) -> Iterator[Update]:
-        """What a step updates of a buffer."""
+    def _updates(self, buffer: FlatBuffer, group: Mapping[str, Any], gradients: Sequence[Any]) -> Iterator[Update]:
+        """What a step updates of a buffer, given the gradients of its group."""
+        gradients = [gradients[place] for place in buffer.places]
         start = {"step": 0, **self.scalars(group)}
         alike: dict[tuple[float, ...], list[int]] = {}
-        for i, p in enumerate(buffer.parameters):
-            if p.grad is not None:
-                alike.setdefault(tuple((buffer.numbers[i] or start).values()), []).append(i)
+        chosen: list[int] = []
+        last = None
+        for i, gradient in enumerate(gradients):
+            if gradient is not None:
+                given = buffer.numbers[i] or start
+                if given is not last:  # what was updated together shares its numbers
+                    chosen, last = alike.setdefault(tuple(given.values()), []), given
+                chosen.append(i)
         buffer.release()
         coupled, decay = self.decays(group)
         common = {"decay": decay, "weight_decay": coupled, "maximize": group["maximize"], "master": buffer.master}
@@ -140,9 +149,10 @@ class FlatOptimizer(Optimizer):
             numbers = common | self.numbers(group, state)
             # Floats are arguments of a kernel; a kernel for each value is what all else would mean.
             numbers = {
-                k: float(x) if isinstance(x, (int, float)) and not isinstance(x, bool) else x for k, x in numbers.items()
+                k: float(x) if type(x) not in (float, bool) and isinstance(x, (int, float)) else x for k, x in numbers.items()
             }
-            for members, arrays in buffer.apart(tuple(chosen)) if self.whole is not None else buffer.joined(tuple(chosen)):
+            parts = buffer.joined if self.whole is None else buffer.apart
+            for members, arrays in parts(tuple(chosen), gradients):
                 yield Update(buffer, members, arrays, numbers, state)
 
     def _current_buffers(self, index: int) -> list[FlatBuffer]:
@@ -154,8 +164,10 @@ class FlatOptimizer(Optimizer):
             return_freed(self._buffers[index])
             for buffer in self._buffers[index]:
                 buffer.allocate(arrays, master)
-        if not all(buffer.intact() and buffer.fits(arrays, master) for buffer in self._buffers[index]):
-            self._take(index, self._made(group, self._states(index, current=True)))
+        for buffer in self._buffers[index]:
+            if not (buffer.intact() and buffer.fits(arrays, master)):
+                self._take(index, self._made(group, self._states(index, current=True)))
+                break
         return self._buffers[index]
 
     def _made(self, group: Mapping[str, Any], states: list[State]) -> list[FlatBuffer]:
@@ -232,10 +244,10 @@ class FlatOptimizer(Optimizer):
 
 def _laid_out(params: list[Tensor]) -> list[FlatBuffer]:
     """A buffer for each kind of parameters."""
-    alike: dict[Any, list[Tensor]] = {}
-    for p in params:
-        alike.setdefault(buffer_key(p), []).append(p)
-    return [FlatBuffer(ps) for ps in alike.values()]
+    alike: dict[Any, list[int]] = {}
+    for i, p in enumerate(params):
+        alike.setdefault(buffer_key(p), []).append(i)
+    return [FlatBuffer([params[i] for i in places], places) for places in alike.values()]
 
 
 def _loaded(value: Any, p: Tensor) -> Tensor:

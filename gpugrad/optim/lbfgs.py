@@ -144,7 +144,7 @@ class LBFGS(Optimizer):
         """The loss and its gradient."""
         with enable_grad():
             loss = closure()
-        self._check_gradients()
+        self._gradients()  # checks them
         params = self.param_groups[0]["params"]
         return loss, self._flat([zeros_like(p.detach()) if p.grad is None else p.grad.detach() for p in params])
 

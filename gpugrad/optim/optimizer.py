@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import numpy
+from numpy import asarray, generic, ndarray
 
 from gpugrad.arrays.devices import device_of
 from gpugrad.errors import DeviceError, DTypeError, GraphError, OptionError, ShapeError
@@ -102,7 +101,9 @@ class Optimizer:
         """Forget the gradients: None, or zeros if `set_to_none` is False."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.grad = None if set_to_none or p.grad is None else zeros_like(p.grad)
+                node = p.node
+                if type(node) is Leaf:
+                    node.grad = None if set_to_none or node.grad is None else zeros_like(node.grad)
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
@@ -115,11 +116,11 @@ class Optimizer:
         the state, a gradient or, where no kernel updates in place, the results; then nothing has changed.
         """
         arguments: Any = ((), {}) if closure is None else ((closure,), {})
-        for hook in list(self._pre_hooks.values()):
+        for hook in tuple(self._pre_hooks.values()):
             arguments = hook(self, *arguments) or arguments
         self.stepped = True
         loss = self._step(*arguments[0], **arguments[1])
-        for hook in list(self._post_hooks.values()):
+        for hook in tuple(self._post_hooks.values()):
             hook(self, *arguments)
         return loss
 
@@ -128,18 +129,30 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._check_gradients()
-        self._update()
+        self._update(self._gradients())
         return loss
 
-    def _update(self) -> None:
-        """Update every parameter that has a gradient, all of which fit their parameters."""
+    def _update(self, gradients: list[list[Any]]) -> None:
+        """Update every parameter that has a gradient; :meth:`_gradients` are given."""
         raise NotImplementedError
 
-    def _check_gradients(self) -> None:
+    def _gradients(self) -> list[list[Any]]:
+        """The raw gradients of each group, None for a parameter that has none. Raises what :meth:`step` says of them."""
+        found = []
         for group in self.param_groups:
-            for p, name in zip(group["params"], group.get("param_names") or itertools.repeat(""), strict=False):
-                _check_gradient(p, name)
+            gradients: list[Any] = []
+            for i, p in enumerate(group["params"]):
+                grad = p.grad
+                given = None if grad is None else grad.array
+                if given is not None:
+                    own = p.array
+                    if not (type(given) is type(own) is ndarray and given.shape == own.shape and given.dtype is own.dtype):
+                        names = group.get("param_names")
+                        _check_gradient(given, own, names[i] if names else "")
+                        given = asarray(given) if isinstance(given, generic) else given  # which kernels take for a number
+                gradients.append(given)
+            found.append(gradients)
+        return found
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step; it may return the (args, kwargs) that step is to get instead."""
@@ -233,13 +246,10 @@ def _is_pair(x: Any) -> bool:
     return isinstance(x, (tuple, list)) and len(x) == 2 and isinstance(x[0], str)
 
 
-def _check_gradient(p: Tensor, name: str) -> None:
-    grad = p.grad
-    if grad is None:
-        return
-    given, own = grad.array, p.array
+def _check_gradient(given: Any, own: Any, name: str) -> None:
+    """Raise what :meth:`Optimizer.step` says of the gradient of a parameter."""
     same = type(given) is type(own) and given.shape == own.shape and given.dtype == own.dtype
-    if same and (type(own) is numpy.ndarray or device_of(given) == device_of(own)):
+    if same and (type(own) is ndarray or device_of(given) == device_of(own)):
         return  # the rest is to say what is wrong
     which = f"the gradient of {name!r}" if name else "a gradient"
     if tuple(given.shape) != tuple(own.shape):

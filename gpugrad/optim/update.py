@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpugrad.arrays.kernels import Kernel, Kernels
-from gpugrad.compile.accelerate import accelerated
+from gpugrad.compile.accelerate import accelerated, compiled
 from gpugrad.compile.pieces import Pieces
 from gpugrad.nn.functional.precision import wide
 from gpugrad.ops.dtypes import astype
@@ -62,7 +62,7 @@ def update_kernels(name: str, rule: Rule) -> Kernels:
     def derived(otherwise: Kernel) -> Kernel:
         """The kernel, which goes back to `otherwise`."""
         into = {0: 0} | {k: k + 1 for k in range(1, 9)}  # the gradient, argument 1, is only read
-        return accelerated(definition, name, by_stretches(otherwise), smallest=0, into=into)
+        return compiled(definition, name, by_stretches(otherwise), into)
 
     return Kernels(name, definition, False, derived)
 

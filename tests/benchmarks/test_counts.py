@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpugrad.tape import Node
+from gpugrad.families import TABLES
 
 STANDIN = os.environ.get("GPUGRAD_TEST_STANDIN") == "1"
 CPU = os.environ.get("GPUGRAD_TEST_BACKENDS") != "cupy"
@@ -81,13 +81,14 @@ def test_other_workloads_than_the_stored_ones_are_told(found: Any, complete: boo
 
 @pytest.mark.parametrize("workload", ["op of two operands", "chain of 20 ops, forward and backward"])
 def test_a_slower_engine_is_told(workload: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more call for each op that is recorded."""
+    """One more call for each op."""
     workloads, count = module("workloads"), module("counters").calls
     step = (workloads.RECORDED | workloads.PLAIN)[workload]()
     step()
     before = count(step)
-    made = Node.__init__
-    monkeypatch.setattr(Node, "__init__", lambda *arguments: made(*arguments))
+    for name in ("multiply", "add", "sin", "tanh"):
+        kernel = TABLES[name][np.ndarray]
+        monkeypatch.setitem(TABLES[name], np.ndarray, lambda *operands, kernel=kernel: kernel(*operands))
     told = module("counts").differences({workload: before}, {workload: count(step)})
     assert [sentence.partition(" calls, stored ")[0] for sentence in told] == [
         f"{workload}: {before['calls'] + (1 if workload.startswith('op') else 20)}"

@@ -8,6 +8,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from gpugrad.arrays.dtypes import int64, numpy_dtype
+from gpugrad.arrays.kernels import Kernels
 from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import fused
 from gpugrad.nn.functional.reduction import checkable
@@ -17,6 +18,13 @@ from gpugrad.ops.indexing import take_along_axis
 from gpugrad.ops.reduction import any, max, min
 from gpugrad.ops.shape import expand_dims, moveaxis, reshape
 from gpugrad.tape import raw
+
+
+def _are_labels_definition(target: Any, classes: int, /) -> bool:
+    return bool(max(target) < classes and min(target) >= 0)
+
+
+_ARE_LABELS = Kernels("are_labels", _are_labels_definition, standard=False)
 
 
 def labels_of(target: Any, classes: int, ignore_index: int) -> tuple[Any, Any, Any]:
@@ -48,6 +56,7 @@ def rows(
         raise DTypeError(f"{name}: the target is {type(target).__name__}, expected a Tensor or an array of class labels")
     given, labels = tuple(input.shape), tuple(target.shape)
     expected = given[:1] + given[2:] if len(given) > 1 else ()
+    dtype = numpy_dtype(target.dtype)
     if not given or labels != expected:
         raise ShapeError(
             f"{name}: got input {given} and target {labels}, expected class labels of shape {expected} for logits of that shape "
@@ -55,13 +64,14 @@ def rows(
             if given
             else f"{name}: got input of shape (), expected (C,), (N, C) or (N, C, d1, ...)"
         )
-    if numpy_dtype(target.dtype).kind not in "iu":
+    if dtype.kind not in "iu":
         raise DTypeError(
             f"{name}: got class labels of dtype {target.dtype}, expected integers; convert them with .astype(gg.int64)"
         )
     if reduction == "mean" and 0 in labels:
         raise ShapeError(empty_batch(name, given))
-    target = astype(target, int64, copy=False)  # any ignore_index and any number of classes fits, which uint8 would not do
+    if dtype != int64:
+        target = astype(target, int64)  # any ignore_index and any number of classes fits, which uint8 would not do
     check_labels(raw(target), given[0 if len(given) == 1 else 1], ignore_index, name)
     if len(given) == 2:
         return input, target, None
@@ -74,7 +84,7 @@ def rows(
 
 def check_labels(target: Any, classes: int, ignore_index: int | None, name: str) -> None:
     """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for, nor while traced."""
-    if not checkable(target) or 0 in target.shape or (max(target) < classes and min(target) >= 0):
+    if not checkable(target) or 0 in target.shape or _ARE_LABELS[type(target)](target, classes):
         return
     bad = logical_or(target < 0, target >= classes)
     bad = bad if ignore_index is None else logical_and(target != ignore_index, bad)

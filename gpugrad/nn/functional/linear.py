@@ -7,7 +7,7 @@ from typing import Any
 
 from gpugrad.arrays.dtypes import is_inexact, numpy_dtype
 from gpugrad.errors import DTypeError, ShapeError
-from gpugrad.families import A, composite, fused
+from gpugrad.families import A, fused
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.shape import expand_dims, matrix_transpose, reshape
 
@@ -24,19 +24,28 @@ def _weight_rule(g: Any, input: Any) -> Any:
     return matmul(matrix_transpose(_rows(g)), _rows(input))
 
 
+def _check(input: Any, weight: Any, bias: Any) -> None:
+    """Raise what :func:`linear` says."""
+    if not hasattr(input, "shape"):
+        check_input(input, "linear")
+    if input.dtype is not weight.dtype:
+        check_kind(input, weight, "linear")
+    x_shape, w_shape = input.shape, weight.shape
+    if len(w_shape) != 2:
+        raise ShapeError(f"linear: weight {tuple(w_shape)}, expected two axes, (out_features, in_features)")
+    if not x_shape or x_shape[-1] != w_shape[1]:
+        raise ShapeError(f"linear: input {tuple(x_shape)}, expected last dimension {w_shape[1]} for weight {tuple(w_shape)}")
+    if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != w_shape[0]):
+        raise ShapeError(
+            f"linear: bias {tuple(bias.shape)}, expected ({w_shape[0]},), one number per output of weight {tuple(w_shape)}"
+        )
+
+
 # The rule of the input is a linear again, so that it collapses leading axes too; the engine sums g over them for the bias.
 @fused(
-    compiles=False, input=lambda g, weight: _linear(g, matrix_transpose(weight), None), weight=_weight_rule, bias=lambda g: g
-)
-def _linear(input: Any, weight: Any, bias: Any, /) -> Any:
-    leading = tuple(input.shape[:-1])
-    out = matmul(_rows(input) if len(leading) > 1 else input, matrix_transpose(weight))
-    if len(leading) > 1:
-        out = reshape(out, (*leading, weight.shape[0]))
-    return out if bias is None else out + bias
-
-
-@composite
+    compiles=False, check=_check,
+    input=lambda g, weight: linear(g, matrix_transpose(weight)), weight=_weight_rule, bias=lambda g: g,
+)  # fmt: skip
 def linear(input: A, weight: Any, bias: Any = None) -> A:
     """x @ weight.T + bias.
 
@@ -46,19 +55,13 @@ def linear(input: A, weight: Any, bias: Any = None) -> A:
     DeviceError if the devices differ.
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
-    check_input(input, "linear")
-    check_kind(input, weight, "linear")
-    x_shape, w_shape = input.shape, weight.shape  # type: ignore[attr-defined]
-    if len(w_shape) != 2:
-        raise ShapeError(f"linear: weight {tuple(w_shape)}, expected two axes, (out_features, in_features)")
-    if not x_shape or x_shape[-1] != w_shape[1]:
-        raise ShapeError(f"linear: input {tuple(x_shape)}, expected last dimension {w_shape[1]} for weight {tuple(w_shape)}")
-    if bias is not None and (len(bias.shape) != 1 or bias.shape[0] != w_shape[0]):
-        raise ShapeError(
-            f"linear: bias {tuple(bias.shape)}, expected ({w_shape[0]},), one number per output of weight {tuple(w_shape)}"
-        )
-    out: A = _linear(input, weight, bias)
-    return out
+    x: Any = input
+    leading = tuple(x.shape[:-1])
+    out = matmul(_rows(x) if len(leading) > 1 else x, matrix_transpose(weight))
+    if len(leading) > 1:
+        out = reshape(out, (*leading, weight.shape[0]))
+    result: A = out if bias is None else out + bias
+    return result
 
 
 def check_input(x: Any, name: str, what: str = "input") -> None:

@@ -10,6 +10,8 @@ from gpugrad.ops.dtypes import astype
 
 def wide_dtype(dtype: Any) -> Any:
     """The dtype to compute in: float32 instead of a floating one of 16 bits; any other as it is."""
+    if getattr(dtype, "itemsize", 2) != 2:  # at once for what NumPy and CuPy mostly have
+        return dtype
     return float32 if is_inexact(dtype) and numpy_dtype(dtype).itemsize == 2 else dtype
 
 
