@@ -20,7 +20,6 @@ NAMES = (
     "call",
     "kernels",
     "adam",
-    "options",
     "bandwidth",
     "gemm",
     "mlp",
@@ -28,12 +27,18 @@ NAMES = (
     "gpt",
     "lstm",
     "tiny",
+    "options",
     "gp",
+    "hvp",
+    "einsum",
+    "checkpointing",
     "layers",
     "optimizers",
     "deep",
+    "growth",
     "compile",
     "import",
+    "size",
 )
 
 
@@ -58,7 +63,7 @@ def main(arguments: list[str]) -> int:
 def _run(options: argparse.Namespace) -> int:
     # Only here are the thread counts set, so only here may NumPy and the others be imported.
     import gpugrad as gg
-    from benchmarks import report
+    from benchmarks import growth, report
     from benchmarks.cases import CASES, PARTS
     from gpugrad.check import files
 
@@ -87,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += cases[name](options.device, options.rounds)
         if options.json:  # after every case, so that a run that is cut short leaves what it measured
-            files.write(options.json, {**about, "rows": [row.as_dict() for row in rows]})
+            files.write(options.json, {**about, "rows": [row.as_dict() for row in rows], "fits": growth.fits(rows)})
     print(report.table(rows))
     return int(any(row.failed for row in rows))
 

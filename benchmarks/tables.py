@@ -55,7 +55,7 @@ GROUPS = (
         ("kernels", "adam", "bandwidth", "gemm"),
     ),
     Group("optimizers", "Optimizers", "A step of each.", ("optimizers",)),
-    Group("layers", "Layers", "Layers, forward and backward, with the same weights and input.", ("layers",)),
+    Group("layers", "Layers", "Layers, forward and backward, with the same weights and input.", ("layers", "checkpointing")),
     Group(
         "growth",
         "How cost grows",

@@ -174,12 +174,17 @@ class _Call:
         stack = [x.node for x in self.outputs if x.node is not None]
         while stack:
             node = stack.pop()
-            if node.number in seen:
+            number = node.number
+            if number in seen:
                 continue
-            if node.number < oldest:
+            if number < oldest:
                 return True
-            seen.add(node.number)
-            stack.extend(parents(node))
+            seen.add(number)
+            if type(node) is Node:  # as nearly all are, so without a call for each
+                for parent, _, _ in node.edges or ():
+                    stack.append(parent)
+            else:
+                stack.extend(parents(node))
         return False
 
     def pull(self, seeds: Sequence[Any], create_graph: bool, retain_graph: bool | None = None) -> list[Any]:

@@ -11,14 +11,19 @@ from benchmarks.cases import (
     black_scholes,
     call,
     chain,
+    checkpointing,
     cnn,
     compile_time,
     deep,
+    einsum,
     fused_adam,
     gaussian_process,
     gemm,
     gpt,
+    growth,
+    hvp,
     import_time,
+    installed_size,
     kernels,
     layers,
     lstm,
@@ -29,27 +34,40 @@ from benchmarks.cases import (
 )
 from gpugrad.bench.method import Row
 
-CONTESTS = {"mlp": mlp, "cnn": cnn, "gpt": gpt, "lstm": lstm, "tiny": tiny, "gp": gaussian_process}
+CONTESTS = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "gpt": gpt,
+    "lstm": lstm,
+    "tiny": tiny,
+    "options": black_scholes,
+    "gp": gaussian_process,
+    "hvp": hvp,
+    "einsum": einsum,
+    "checkpointing": checkpointing,
+}
 """The cases that compare libraries."""
 
 CASES: dict[str, Callable[[str, int], list[Row]]] = {
-    "op": op.run,
-    "chain": chain.run,
+    "op": functools.partial(contest.run, op),
+    "chain": functools.partial(contest.run, chain),
     "call": call.run,
     "kernels": kernels.run,
     "adam": fused_adam.run,
-    "options": black_scholes.run,
     "bandwidth": bandwidth.run,
     "gemm": gemm.run,
     **{name: functools.partial(contest.run, module) for name, module in CONTESTS.items()},
     "layers": layers.run,
     "optimizers": optimizers.run,
     "deep": deep.run,
+    "growth": growth.run,
     "compile": compile_time.run,
     "import": import_time.run,
+    "size": installed_size.run,
 }
 
 PARTS: dict[str, Callable[[str, int], list[Row]]] = {
-    f"layers.{name}": functools.partial(layers.run, names=(name,)) for name in layers.WORKS
+    **{f"layers.{name}": functools.partial(layers.run, names=(name,)) for name in layers.WORKS},
+    **{f"growth.{name}": functools.partial(growth.run, names=(name,)) for name in growth.SERIES},
 }
 """What a case consists of, where that can be run alone."""

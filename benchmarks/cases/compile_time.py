@@ -84,6 +84,7 @@ def first_uses() -> dict[str, Callable[[], Any]]:
     import numpy
 
     import gpugrad as gg
+    from benchmarks import formulas
     from benchmarks.cases import black_scholes, fused_adam
     from gpugrad.nn import functional
 
@@ -108,7 +109,7 @@ def first_uses() -> dict[str, Callable[[], Any]]:
         "GELU": lambda: functional.gelu(x),
         "GELU, backward": backward(functional.gelu),
         "Adam": fused_adam.with_gpugrad(arrays),
-        "Black-Scholes and its 5 gradients": black_scholes.with_gpugrad(black_scholes.options(4096)),
+        "Black-Scholes and its 5 gradients": formulas.with_fused(black_scholes.problem(4096), "cpu"),
     }
 
 

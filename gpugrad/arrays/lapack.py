@@ -24,7 +24,8 @@ def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> 
     y = y[:, None] if vector else y
     dtype = numpy.promote_types(x.dtype, y.dtype)
     batch = numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x, y = (numpy.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (x, y))
+    if batch:
+        x, y = (numpy.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (x, y))
     if not unitriangular and not numpy.diagonal(x, 0, -2, -1).all():
         raise numpy.linalg.LinAlgError("Singular matrix")
     if not y.size:

@@ -174,12 +174,16 @@ def _without_kernel(name: str) -> Callable[..., Any]:
     return refuse
 
 
+class _NoSuchNameError(UntraceableError, AttributeError):
+    """As of any module: pickle, for one, asks all modules for names that only one of them has."""
+
+
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    raise UntraceableError(f"{name} has no kernel")
+    raise _NoSuchNameError(f"{name} has no kernel")
 
 
 _attach()

@@ -22,7 +22,7 @@ def _matmul_x(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
         return expand_dims(g, -1) * y
     if len(x_shape) == 1:  # (n,) @ (..., n, m) -> (..., m)
         return matmul(y, expand_dims(g, -1))[..., 0]
-    return matmul(g, matrix_transpose(y))
+    return _product(g, matrix_transpose(y))
 
 
 def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
@@ -34,7 +34,12 @@ def _matmul_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     if len(y_shape) == 2 and _ndim(x) > 2:  # one product instead of a batch of them and a sum
         rows, (n, m) = math.prod(x.shape[:-1]), y_shape
         return matmul(matrix_transpose(reshape(x, (rows, n))), reshape(g, (rows, m)))
-    return matmul(matrix_transpose(x), g)
+    return _product(matrix_transpose(x), g)
+
+
+def _product(x: Any, y: Any) -> Any:
+    """matmul(x, y); outer products of a stack without as many calls of BLAS."""
+    return x * y if _ndim(x) > 2 and x.shape[-1] == 1 else matmul(x, y)
 
 
 @primitive(standard=True, x=_matmul_x, y=_matmul_y)

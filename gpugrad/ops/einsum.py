@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -30,11 +32,9 @@ def einsum(subscripts: str, /, *operands: Any) -> Any:
     """
     if not isinstance(subscripts, str):
         raise DTypeError(f"einsum: the subscripts are {type(subscripts).__name__}, expected a string such as 'ij,jk->ik'")
-    shapes = [tuple(x.shape) for x in operands]
-    inputs, output = _parse(subscripts, shapes)
-    sizes = _sizes(subscripts, inputs, shapes)
+    inputs, output, sizes = _parse(subscripts, tuple([tuple(x.shape) for x in operands]))
     terms = [_own_axes(x, labels, inputs, i, output, sizes) for i, (x, labels) in enumerate(zip(operands, inputs, strict=True))]
-    for step in _path(terms, output, sizes):
+    for step in _path(tuple([labels for _, labels in terms]), output, sizes):
         chosen = [terms.pop(i) for i in sorted(step, reverse=True)][::-1]
         while len(chosen) > 1:  # a step of more than two is a product that saves nothing by being reordered
             first, second, *others = chosen
@@ -46,11 +46,12 @@ def einsum(subscripts: str, /, *operands: Any) -> Any:
     if missing:
         result = sum(result, axis=tuple(missing))
         labels = "".join(label for label in labels if label in output)
-    return result if labels == output else permute_dims(result, tuple(labels.index(label) for label in output))
+    return _permuted(result, tuple(labels.index(label) for label in output))
 
 
-def _parse(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """One string of letters per operand and one for the result; an ellipsis has become letters."""
+@functools.lru_cache(maxsize=1024)
+def _parse(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, Mapping[str, int]]:
+    """One string of letters per operand, one for the result, and the size of each letter; an ellipsis has become letters."""
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     inputs = left.split(",")
@@ -80,10 +81,10 @@ def _parse(subscripts: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], s
         raise ShapeError(
             f"einsum: the result of {subscripts!r} must name each of its axes once, and each must be an axis of an operand"
         )
-    return inputs, output
+    return inputs, output, _sizes(subscripts, inputs, shapes)
 
 
-def _sizes(subscripts: str, inputs: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
+def _sizes(subscripts: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Mapping[str, int]:
     sizes: dict[str, int] = {}
     for i, (labels, shape) in enumerate(zip(inputs, shapes, strict=True)):
         own: dict[str, int] = {}
@@ -99,7 +100,7 @@ def _sizes(subscripts: str, inputs: list[str], shapes: list[tuple[int, ...]]) ->
     return sizes
 
 
-def _own_axes(x: Any, labels: str, inputs: list[str], index: int, output: str, sizes: dict[str, int]) -> tuple[Any, str]:
+def _own_axes(x: Any, labels: str, inputs: Sequence[str], index: int, output: str, sizes: Mapping[str, int]) -> tuple[Any, str]:
     """An operand with its diagonals taken, axes of size 1 that broadcast dropped, and axes that only it has summed over."""
     while len(set(labels)) < len(labels):
         label = next(c for c in labels if labels.count(c) > 1)
@@ -123,19 +124,31 @@ def _own_axes(x: Any, labels: str, inputs: list[str], index: int, output: str, s
     return x, labels
 
 
-def _path(terms: list[tuple[Any, str]], output: str, sizes: dict[str, int]) -> list[tuple[int, ...]]:
+_UNLIMITED = 2**62
+"""Elements of a result on the way. By default NumPy allows no more than operands have, and would rather multiply all of them at once."""
+
+
+def _path(labels: tuple[str, ...], output: str, sizes: Mapping[str, int]) -> Sequence[tuple[int, ...]]:
     """Which terms to contract in turn."""
-    if len(terms) <= 2:
-        return [tuple(range(len(terms)))]
-    shapes = [numpy.broadcast_to(numpy.empty(()), tuple(sizes[c] for c in labels)) for _, labels in terms]
-    present = set("".join(labels for _, labels in terms))
-    kept = "".join(c for c in output if c in present)
-    path, _ = numpy.einsum_path(",".join(labels for _, labels in terms) + "->" + kept, *shapes, optimize="greedy")
+    if len(labels) <= 2:
+        return [tuple(range(len(labels)))]
+    return _searched(labels, output, tuple([tuple([sizes[c] for c in term]) for term in labels]))
+
+
+@functools.lru_cache(maxsize=1024)
+def _searched(labels: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...]) -> Sequence[tuple[int, ...]]:
+    """The same for three and more terms of these shapes."""
+    present = set("".join(labels))
+    subscripts = ",".join(labels) + "->" + "".join(c for c in output if c in present)
+    stands = [numpy.broadcast_to(numpy.empty(()), shape) for shape in shapes]
+    path, _ = numpy.einsum_path(subscripts, *stands, optimize=("greedy", _UNLIMITED))
     return list(path[1:])
 
 
-def _contract(x: Any, x_labels: str, y: Any, y_labels: str, rest: set[str], sizes: dict[str, int]) -> tuple[Any, str]:
+def _contract(x: Any, x_labels: str, y: Any, y_labels: str, rest: set[str], sizes: Mapping[str, int]) -> tuple[Any, str]:
     """Two terms as one batched matrix product, keeping the axes that `rest` names."""
+    if set(x_labels) < set(y_labels):  # not a row times a matrix: then the gradient of the matrix would lie transposed
+        x, x_labels, y, y_labels = y, y_labels, x, x_labels
     batch = [c for c in x_labels if c in y_labels and c in rest]
     inner = [c for c in x_labels if c in y_labels and c not in rest]
     left = [c for c in x_labels if c not in y_labels]
@@ -143,7 +156,7 @@ def _contract(x: Any, x_labels: str, y: Any, y_labels: str, rest: set[str], size
     labels = "".join(batch + left + right)
 
     def arranged(z: Any, z_labels: str, order: list[str], shape: list[int]) -> Any:
-        return reshape(permute_dims(z, tuple(z_labels.index(c) for c in order)), (*head, *shape))
+        return _reshaped(_permuted(z, tuple([z_labels.index(c) for c in order])), (*head, *shape))
 
     def size(names: list[str]) -> list[int]:
         return [sizes[c] for c in names]
@@ -152,7 +165,17 @@ def _contract(x: Any, x_labels: str, y: Any, y_labels: str, rest: set[str], size
     head, full = size(batch), tuple(sizes[c] for c in labels)
     if not inner:  # an outer or elementwise product: no sum, so no matrix product
         a = arranged(x, x_labels, batch + left, size(left) + [1] * len(right))
-        return reshape(multiply(a, arranged(y, y_labels, batch + right, [1] * len(left) + size(right))), full), labels
+        return _reshaped(multiply(a, arranged(y, y_labels, batch + right, [1] * len(left) + size(right))), full), labels
     n, k, m = math.prod(size(left)), math.prod(size(inner)), math.prod(size(right))
     a, b = arranged(x, x_labels, batch + left + inner, [n, k]), arranged(y, y_labels, batch + inner + right, [k, m])
-    return reshape(matmul(a, b), full), labels
+    return _reshaped(matmul(a, b), full), labels
+
+
+def _permuted(x: Any, order: tuple[int, ...]) -> Any:
+    """x with its axes in this order, itself if they are: an op less to record."""
+    return x if order == tuple(range(len(order))) else permute_dims(x, order)
+
+
+def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    """x in this shape, itself if it has that."""
+    return x if tuple(x.shape) == shape else reshape(x, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gpugrad as gg
 from gpugrad.bench import method
 from gpugrad.compile import build
+from gpugrad.testing import assert_close
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +54,7 @@ def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
     assert row.note.startswith("not run: it needs a GPU")
 
 
-@pytest.mark.parametrize("case", ["call", "kernels", "adam", "options", "optimizers", "compile"])
+@pytest.mark.parametrize("case", ["call", "kernels", "adam", "optimizers", "compile"])
 def test_what_compares_kernels_for_the_cpu_is_not_run_on_a_gpu(case: str) -> None:
     (row,) = module("cases").CASES[case]("cuda", 3)
     assert not row.failed
@@ -63,7 +66,7 @@ def measured_once(columns: list[Any], *, rounds: int) -> dict[str, list[float]]:
 
 
 @pytest.mark.usefixtures("without_peers")
-@pytest.mark.parametrize("name", ["kernels", "fused_adam", "black_scholes"])
+@pytest.mark.parametrize("name", ["kernels", "fused_adam"])
 def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without PyTorch and JAX: what is written by hand is right, and no row is void."""
     case = module(f"cases.{name}")
@@ -73,6 +76,125 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
     rows = case.rows(3)
     assert [row.void for row in rows] == [""] * len(rows)
     assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
+
+
+def small(contest: Any) -> Any:
+    """The contest in a size that takes no time, between gpugrad and those who need no imports of seconds."""
+    columns = {name: build for name, build in contest.columns.items() if name in ("gpugrad", "HIPS autograd", "NumPy by hand")}
+    return dataclasses.replace(contest, problem=contest.small or contest.problem, columns=columns)
+
+
+@pytest.mark.parametrize("name", ["op", "chain", "tiny", "black_scholes", "gaussian_process", "hvp", "einsum", "checkpointing"])
+def test_columns_of_a_contest_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = module("contest")
+    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    for one in module(f"cases.{name}").CONTESTS:
+        row = contest.timed(small(one), "cpu", 3)
+        assert (row.void, row.note) == ("", "")
+        assert row.figures["gpugrad"].median == {"ms": 1e3, "us": 1e6}[one.unit]
+
+
+def test_limits_are_of_gpugrad_alone_or_of_what_it_takes_longer_than_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = module("contest")
+    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    by_hand = "NumPy by hand"
+    limits = (contest.Limit(2.0), contest.Limit(0.5, by_hand), contest.Limit(3.0, "not there"))
+    one = dataclasses.replace(small(module("cases.chain").CONTESTS[0]), targets=limits, unit="ms", repeats=1)
+    columns = {name: build for name, build in one.columns.items() if name != by_hand}
+    row = contest.timed(dataclasses.replace(one, columns={**columns, by_hand: one.columns[by_hand]}), "cpu", 3)
+    found = [(c.label, c.spread.median, c.limit, c.unit) for c in row.comparisons]
+    last = 1e3 * len(row.figures)
+    assert found[:2] == [("gpugrad", 1e3, 2.0, "ms"), (f"gpugrad - {by_hand}", 1e3 - last, 0.5, "ms")]
+    assert [c.label for c in row.comparisons if c.limit is not None] == ["gpugrad", f"gpugrad - {by_hand}"]
+
+
+@pytest.mark.parametrize("name", ["width", "depth", "batch", "tensors", "graph"])
+def test_the_smallest_size_of_a_series_is_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = module("contest")
+    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    smallest = next(module("cases.growth").SERIES[name]())
+    row = contest.timed(small(smallest), "cpu", 3)
+    assert (row.void, row.note, row.size) == ("", "", smallest.size)
+    assert row.figures["gpugrad"].median == 1e3
+
+
+def test_rows_say_from_which_size_on_jax_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = module("cases.growth")
+    monkeypatch.setattr(case.contest, "timed", lambda one, *arguments: method.Row(one.case, one.work, size=one.size))
+    noted = {row.size for row in case.rows(3, "graph", "cpu") if row.note == case.WITHOUT_JAX}
+    assert noted == {one.size for one in case.graph() if "JAX jit" not in one.columns} == {1024, 4096}
+    assert not any(row.note for row in case.rows(3, "width", "cpu"))
+
+
+def test_the_product_is_that_of_the_hessian() -> None:
+    hvp = module("cases.hvp")
+    for given in (hvp.logistic(8, 4), hvp.rosenbrock(6)):
+        function = functools.partial(lambda given, x: given.function(gg, x, *given.data), given)
+        (product,) = hvp.with_gpugrad(given, "cpu")()
+        assert_close(product, gg.hessian(function)(given.primals[0]) @ given.tangents[0])
+
+
+def test_formulas_have_the_value_that_numpy_gives() -> None:
+    for contest in module("cases.einsum").CONTESTS:
+        formula = contest.small()
+        value, gradients = module("formulas").with_gpugrad(formula, "cpu")()
+        assert_close(value, formula.function(np, *formula.operands), rtol=1e-5)
+        assert [g.shape for g in gradients] == [x.shape for x in formula.operands]
+
+
+def test_checkpoints_change_no_gradient() -> None:
+    case = module("cases.checkpointing")
+    (loss, kept), (again, anew) = (case.with_gpugrad(contest.small(), "cpu")() for contest in case.CONTESTS)
+    assert loss.item() == again.item()
+    assert all(np.array_equal(g.numpy(), h.numpy()) for g, h in zip(kept, anew, strict=True))
+
+
+def test_the_result_of_a_step_is_read_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which may write into the same memory."""
+    contest = module("contest")
+    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+
+    def counting(start: float) -> Callable[[Any, str], Callable[[], Any]]:
+        def build(problem: Any, device: str) -> Callable[[], Any]:
+            kept = np.asarray([start])
+
+            def step() -> Any:
+                kept[:] = kept * 0 + 2 if kept[0] > 1 else kept + 1
+                return kept
+
+            return step
+
+        return build
+
+    one = contest.Contest("case", "work", lambda: None, {"gpugrad": counting(0.0), "NumPy by hand": counting(1.0)}, agree=3)
+    assert contest.timed(one, "cpu", 3).void.startswith("NumPy by hand gave 2 and gpugrad 1 as number 1 of 6")
+
+
+def test_the_size_on_disk_grows_with_what_is_required() -> None:
+    case = module("cases.installed_size")
+    alone, whole = case.run("cpu", 3)
+    assert 1 < alone.figures["gpugrad"].median < 10
+    assert all(whole.figures[name].median >= alone.figures[name].median for name in alone.figures)
+    assert case.requirements(["NumPy>=2.1", "nothing-of-this-name; python_version<'3'", "pytest; extra == 'dev'"]) == {"numpy"}
+    (row,) = case.run("cuda", 3)
+    assert "not run" in row.note
+
+
+def test_imports_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = module("cases.import_time")
+    monkeypatch.setattr(case, "PROCESSES", 2)
+    monkeypatch.setattr(case, "MODULES", {"gpugrad": "gpugrad", "SciPy": "scipy", "Nobody": "no_such_module"})
+    seen: list[str] = []
+
+    def imported(name: str, environment: Any) -> list[float]:
+        seen.append(name)
+        return [0.1, float(len(seen))]
+
+    monkeypatch.setattr(case, "_imported", imported)
+    (row,) = case.run("cpu", 3)
+    assert seen == ["gpugrad", "scipy"] * 3
+    assert {name: spread.median for name, spread in row.figures.items()} == {"gpugrad": 4e3, "SciPy": 5e3, "NumPy": 100.0}
+    assert [comparison.label for comparison in row.comparisons] == ["gpugrad", "gpugrad / SciPy"]
 
 
 @pytest.mark.usefixtures("without_peers")

@@ -523,3 +523,10 @@ def test_where_between_numbers_as_numpys() -> None:
 def test_random_numbers_inside_say_to_pass_them(made: Callable[[], Any]) -> None:
     with pytest.raises(TracingError, match="an array that is no argument .* pass the array"):
         gg.fuse(lambda x: x + made())(MATRIX)
+
+
+def test_who_asks_all_modules_for_a_name_is_answered_as_by_any_module() -> None:
+    """pickle does, for a function that does not say which module it is of."""
+    assert not hasattr(namespace, "name_of_nothing")
+    with pytest.raises(UntraceableError, match="name_of_nothing has no kernel"):
+        namespace.name_of_nothing

@@ -11,6 +11,7 @@ import pytest
 from backends import Backend
 
 import gpugrad as gg
+from gpugrad.ops import einsum as einsum_module
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "matmul": (
@@ -101,3 +102,33 @@ def test_products_keep_their_dtype(dtype: Any) -> None:
 def test_subscripts_that_are_no_string() -> None:
     with pytest.raises(gg.DTypeError, match="einsum: the subscripts are int, expected a string such as 'ij,jk->ik'"):
         gg.einsum(3, gg.ones(2))  # type: ignore[arg-type]
+
+
+def test_einsum_multiplies_in_pairs() -> None:
+    """Not all at once, nor from left to right, though results on the way are larger than operands and result."""
+    shapes = ((9, 2, 9), (9, 2, 9), (9, 2, 9), (9, 2, 9))
+    steps = list(einsum_module._searched(("iaj", "jbk", "kcl", "ldi"), "abcd", shapes))
+    assert steps == [(0, 1), (0, 1), (0, 1)]
+    rng = numpy.random.default_rng(0)
+    operands = [rng.standard_normal(shape) for shape in shapes]
+    subscripts = "iaj,jbk,kcl,ldi->abcd"
+    numpy.testing.assert_allclose(gg.einsum(subscripts, *operands), numpy.einsum(subscripts, *operands))
+
+
+def test_einsum_records_nothing_for_axes_that_are_in_order() -> None:
+    x, y = (gg.tensor(numpy.ones((2, 3, 3)), requires_grad=True) for _ in range(2))
+    out = gg.einsum("bij,bjk->bik", x, y)
+    assert [parent for parent, _, _ in out.node.edges] == [x.node, y.node]
+
+
+@pytest.mark.parametrize("subscripts", ["bj,boj->bo", "boj,bj->bo"])
+def test_a_stack_of_matrices_times_vectors_has_gradients_that_lie_as_the_matrices_do(subscripts: str) -> None:
+    rng = numpy.random.default_rng(0)
+    arrays = {"boj": rng.standard_normal((2, 3, 4)), "bj": rng.standard_normal((2, 4))}
+    operands = [arrays[labels] for labels in subscripts.partition("->")[0].split(",")]
+    gradients = dict(
+        zip(map(numpy.ndim, operands), gg.grad(lambda *xs: gg.sum(gg.einsum(subscripts, *xs)), (0, 1))(*operands), strict=True)
+    )
+    numpy.testing.assert_allclose(gradients[3], numpy.broadcast_to(arrays["bj"][:, None], (2, 3, 4)))
+    numpy.testing.assert_allclose(gradients[2], arrays["boj"].sum(axis=1))
+    assert gradients[3].flags.c_contiguous

@@ -12,17 +12,44 @@ from gpugrad.ops.elementwise import conj
 from gpugrad.ops.linalg import checks
 from gpugrad.ops.linalg.matrices import adjoint, eye_like, on_finite
 from gpugrad.ops.linalg.solve import solve_triangular
-from gpugrad.ops.shape import tril
+from gpugrad.ops.shape import concat, tril
 
 
 def _cholesky_rule(g: Any, out: Any) -> Any:
-    # With phi, which takes the lower triangle and half the diagonal, of out^H g: s = out^-H phi out^-1, and of it the Hermitian
-    # part, as only Hermitian x occur (Murray 2016, Differentiation of the Cholesky decomposition, arXiv:1602.07527).
+    return conj(_of_factored(conj(g), out))
+
+
+_BLOCK = 128
+"""Up to this size a triangle is not divided."""
+
+
+def _of_factored(g: Any, out: Any) -> Any:
+    """The Hermitian gradient of ``x == out @ out^H`` from g, that of its triangle (Murray 2016, arXiv:1602.07527).
+
+    With ``x == [[., .], [x21, x22]]`` and ``out == [[d, 0], [c, e]]`` it is that of ``e e^H == x22 - c c^H``, then of ``c d^H == x21``,
+    then of the block that d is the triangle of: a fifth of the operations that the formula for the whole takes, in larger products.
+    """
+    n = out.shape[-1]
+    if n <= _BLOCK:
+        return _of_small(g, out)
+    half = n // 2
+    d, c, e = out[..., :half, :half], out[..., half:, :half], out[..., half:, half:]
+    g22 = _of_factored(g[..., half:, half:], e)
+    g21 = solve_triangular(d, g[..., half:, :half] - 2 * matmul(g22, c), upper=False, left=False)
+    g11 = _of_factored(g[..., :half, :half] - matmul(adjoint(g21), c), d)
+    g21 = g21 * 0.5  # the other half is in its mirror image
+    return concat([concat([g11, adjoint(g21)], axis=-1), concat([g21, g22], axis=-1)], axis=-2)
+
+
+def _of_small(g: Any, out: Any) -> Any:
+    """The same by the formula: with phi, which takes the lower triangle and half the diagonal, of out^H g, s = out^-H phi out^-1,
+    and of it the Hermitian part, as only Hermitian x occur.
+    """
     upper = adjoint(out)
-    phi = tril(matmul(upper, conj(g))) * (1 - 0.5 * eye_like(out, out.shape[-1]))
+    phi = tril(matmul(upper, g)) * (1 - 0.5 * eye_like(out, out.shape[-1]))
     left = solve_triangular(upper, phi, upper=True)
     s = adjoint(solve_triangular(upper, adjoint(left), upper=True))
-    return conj(s + adjoint(s)) * 0.5
+    return (s + adjoint(s)) * 0.5
 
 
 @primitive(x=_cholesky_rule)
