@@ -41,18 +41,25 @@ NAMES = (
     "size",
 )
 
+LEAST_ROUNDS = 3
+"""Of one measurement the quartiles are the median itself: whatever it says would be a verdict without any spread."""
+
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0, 1 if a target was missed or a row is void, 2 if there is no such device or case."""
+    """The exit code: 0, 1 if a target was missed or a row is void, 2 for a device, a case, an option or a file that cannot be."""
     parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description="Benchmarks of gpugrad against its peers.")
     parser.add_argument(
         "cases", nargs="*", metavar="case", help=f"of: {', '.join(NAMES)}; all if none is named. layers.lstm is one of layers"
     )
     parser.add_argument("--device", default="cpu", help='"cpu", or "cuda" to compare with the CPU of the same machine')
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15)")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15, at least 3)")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="for every library; default: one per core")
     options = parser.parse_args(arguments)
+    if options.rounds < LEAST_ROUNDS:
+        parser.error(f"--rounds is {options.rounds}, expected at least {LEAST_ROUNDS}: fewer have no quartiles, and so no verdict")
+    if options.threads < 1:
+        parser.error(f"--threads is {options.threads}, expected at least 1")
     unknown = [name for name in options.cases if name.partition(".")[0] not in NAMES]
     if unknown:
         parser.error(f"unknown case {unknown[0]!r}, expected some of {', '.join(NAMES)}")
@@ -67,6 +74,9 @@ def _run(options: argparse.Namespace) -> int:
     from benchmarks.cases import CASES, PARTS
     from gpugrad.check import files
 
+    if options.json and (problem := files.problem(options.json)):  # before anything is measured
+        print(f"benchmarks: {problem}", file=sys.stderr)
+        return 2
     try:
         gg.set_default_device(options.device)
         gg.set_default_device("cpu")

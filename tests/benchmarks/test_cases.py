@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import functools
 import importlib
@@ -47,6 +48,45 @@ def test_the_cases_are_those_that_can_be_named() -> None:
     assert tuple(module("cases").CASES) == module("run").NAMES
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rounds", "1"], "--rounds is 1, expected at least 3: fewer have no quartiles, and so no verdict"),
+        (["--threads", "0"], "--threads is 0, expected at least 1"),
+        (["nonsense"], "unknown case 'nonsense', expected some of op, chain"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module("machine"), "with_threads", lambda *given: pytest.fail("it began"))
+    with pytest.raises(SystemExit) as ended:
+        module("run").main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(module("cases").CASES, "op", lambda device, rounds: pytest.fail("it was measured"))
+    given = argparse.Namespace(cases=["op"], device="cpu", json=tmp_path, rounds=3)
+    assert module("run")._run(given) == 2
+    assert f"benchmarks: cannot write {str(tmp_path)!r}" in capsys.readouterr().err
+
+
+def test_the_readme_of_the_results_says_where_every_case_runs() -> None:
+    readme = (ROOT / "benchmarks" / "results" / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## What is measured on which device")[2].partition("##")[0]
+    lines = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| `")]
+    where = {name.strip(" `"): (cpu.strip(), gpu.strip()) for names, _, cpu, gpu in lines for name in names.split(",")}
+    assert sorted(where) == sorted(module("run").NAMES)
+    without = {name for name, (_, gpu) in where.items() if not gpu}
+    for name in without:
+        assert all(row.note.startswith("not run: ") for row in module("cases").CASES[name]("cuda", 3)), name
+    assert {name for name, (cpu, _) in where.items() if not cpu} == {"bandwidth", "gemm"}
+
+
 @pytest.mark.parametrize("case", ["bandwidth", "gemm"])
 def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
     (row,) = module("cases").CASES[case]("cpu", 3)
@@ -54,8 +94,8 @@ def test_what_needs_a_gpu_is_not_run_without_one(case: str) -> None:
     assert row.note.startswith("not run: it needs a GPU")
 
 
-@pytest.mark.parametrize("case", ["call", "kernels", "adam", "optimizers", "compile"])
-def test_what_compares_kernels_for_the_cpu_is_not_run_on_a_gpu(case: str) -> None:
+@pytest.mark.parametrize("case", ["call", "kernels", "adam", "optimizers", "deep", "compile", "import", "size"])
+def test_what_concerns_the_cpu_alone_is_not_run_on_a_gpu(case: str) -> None:
     (row,) = module("cases").CASES[case]("cuda", 3)
     assert not row.failed
     assert "not run" in row.note and "--device cpu" in row.note
