@@ -27,7 +27,7 @@ _MIB = 1 << 20
 
 
 def measured(case: str, work: str, device: str, rounds: int, limit: float, module: str, *arguments: str) -> Row:
-    """The peak of gpugrad and of PyTorch; a third of the rounds: starting processes takes long, and memory varies little.
+    """The peak of gpugrad and of PyTorch; a fifth of the rounds: starting processes takes long, and memory varies little.
 
     ``benchmarks.<module>.for_memory(library, device, *arguments)`` gives two functions, which are called in the process of
     a column: one that makes the library load what it loads at first use, and one whose memory is measured. What exists before
@@ -38,7 +38,7 @@ def measured(case: str, work: str, device: str, rounds: int, limit: float, modul
         columns[torch_column(device)] = "torch"
     found: dict[str, list[float]] = {name: [] for name in columns}
     how = ""
-    for _ in range(max(3, rounds // 3)):
+    for _ in range(max(3, rounds // 5)):
         for name, library in columns.items():
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.peak_memory", module, library, device, *arguments],

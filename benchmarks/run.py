@@ -44,20 +44,27 @@ NAMES = (
 LEAST_ROUNDS = 3
 """Of one measurement the quartiles are the median itself: whatever it says would be a verdict without any spread."""
 
+INTERRUPTED = 130
+"""The exit code of a run that Ctrl-C ended: 128 and the number of the signal. What it measured before is shown and written."""
+
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0, 1 if a target was missed or a row is void, 2 for a device, a case, an option or a file that cannot be."""
+    """The exit code: 0, 1 if a target was missed or a row is void, 2 for an argument that cannot be, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python benchmarks/run.py", description="Benchmarks of gpugrad against its peers.")
     parser.add_argument(
         "cases", nargs="*", metavar="case", help=f"of: {', '.join(NAMES)}; all if none is named. layers.lstm is one of layers"
     )
     parser.add_argument("--device", default="cpu", help='"cpu", or "cuda" to compare with the CPU of the same machine')
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, too")
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15, at least 3)")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="measurements of each column, interleaved (default 15, at least 3)"
+    )
     parser.add_argument("--threads", type=int, default=machine.cores(), help="for every library; default: one per core")
     options = parser.parse_args(arguments)
     if options.rounds < LEAST_ROUNDS:
-        parser.error(f"--rounds is {options.rounds}, expected at least {LEAST_ROUNDS}: fewer have no quartiles, and so no verdict")
+        parser.error(
+            f"--rounds is {options.rounds}, expected at least {LEAST_ROUNDS}: fewer have no quartiles, and so no verdict"
+        )
     if options.threads < 1:
         parser.error(f"--threads is {options.threads}, expected at least 1")
     unknown = [name for name in options.cases if name.partition(".")[0] not in NAMES]
@@ -98,13 +105,20 @@ def _run(options: argparse.Namespace) -> int:
         ", ".join(f"{key} {value}" for key, value in {**about["machine"], **about["versions"], "date": about["date"]}.items())
     )
     rows = []
+    interrupted = False
     for name in options.cases or NAMES:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows += cases[name](options.device, options.rounds)
+        try:
+            rows += cases[name](options.device, options.rounds)
+        except KeyboardInterrupt:
+            print("\ninterrupted", file=sys.stderr)
+            interrupted = True
+            break
         if options.json:  # after every case, so that a run that is cut short leaves what it measured
             files.write(options.json, {**about, "rows": [row.as_dict() for row in rows], "fits": growth.fits(rows)})
-    print(report.table(rows))
-    return int(any(row.failed for row in rows))
+    if rows:
+        print(report.table(rows))
+    return INTERRUPTED if interrupted else int(any(row.failed for row in rows))
 
 
 if __name__ == "__main__":

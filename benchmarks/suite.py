@@ -3,12 +3,13 @@
 ``python benchmarks/suite.py [case ...] [--json FILE] [what benchmarks/run.py takes]``. A full run, of all cases with no other options than
 --json, writes its results to benchmarks/results and then the page; of any other run only the table and the conclusions are printed, and a
 file is left only where --json asks for it. ``--page`` alone writes the page without measuring. Exit code: 0; 1 if a row is void; 2 if
-nothing could be measured or written. A target that is missed is told, and is no failure.
+nothing could be measured or written; 130 after Ctrl-C. A target that is missed is told, and is no failure.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
         file = options.json or (Path(folder, "results.json") if others else _named_after_the_machine())
         part = file.with_name(file.name + ".part")  # what a run that is cut short leaves is not taken for results
         part.unlink(missing_ok=True)
-        code = subprocess.run([*RUN, *others, "--json", str(part)], check=False).returncode
+        code = run([*others, "--json", str(part)])
         if code not in (0, 1) or not part.exists():
             return code or 2
         result = json.loads(part.read_text(encoding="utf-8"))
@@ -55,6 +56,14 @@ def main(arguments: list[str]) -> int:
     elif page.main():
         return 2
     return int(any(row["void"] for row in result["rows"]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of benchmarks/run.py, which Ctrl-C ends, too: it is given the time to say what it measured."""
+    with subprocess.Popen([*RUN, *arguments]) as process:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return process.wait()
 
 
 def cut_off(result: conclusions.Result) -> list[str]:

@@ -266,6 +266,23 @@ def test_the_gradient_of_a_square_is_a_product():
     assert "multiply" in backward and "pow" not in backward
 
 
+def test_einsum_takes_sizes_of_its_own_trace():
+    """And not those of another function, or of an earlier size, whose operands had the same ones."""
+
+    def product(x, y):
+        return gg.einsum("bij,jk->bik", x, y)
+
+    swapped = gg.fuse(lambda y, x: product(x, y))
+    calls = []
+    fused = gg.fuse(lambda x, y: (calls.append(1), product(x, y))[1])
+    rng = np.random.default_rng(0)
+    for n in (5, 6, 7):
+        x, y = (gg.tensor(rng.normal(size=shape)) for shape in ((n, 30, 40), (40, 50)))
+        for out in (fused(x, y), swapped(y, x), product(x, y)):
+            np.testing.assert_allclose(out.numpy(), x.numpy() @ y.numpy())
+    assert len(calls) == 1
+
+
 def test_a_new_size_traces_nothing():
     traced = []
 

@@ -16,19 +16,19 @@ from gpugrad.bench.training import FIRST_STEPS, TOLERANCE
 
 
 def loss(np: Any, parameters: Mapping[str, Any], x: Any, labels: Any) -> Any:
-    """The network in JAX; its parameters are named by the layers' places in the Sequential."""
+    """The network in JAX, channels last, which XLA is faster with on a CPU; parameters are named by the layers' places in the Sequential."""
     lax = peers.jax().lax
 
     def convolution(x: Any, layer: int) -> Any:
-        weight, bias = parameters[f"{layer}.weight"], parameters[f"{layer}.bias"]
-        out = lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=("NCHW", "OIHW", "NCHW"))
-        return np.maximum(out + bias[:, None, None], 0)
+        weight, bias = parameters[f"{layer}.weight"].transpose(2, 3, 1, 0), parameters[f"{layer}.bias"]
+        out = lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return np.maximum(out + bias, 0)
 
     def pooled(x: Any) -> Any:
-        return lax.reduce_window(x, -np.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+        return lax.reduce_window(x, -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
-    x = pooled(convolution(convolution(x, 0), 2))
-    x = pooled(convolution(x, 5))
+    x = pooled(convolution(convolution(x.transpose(0, 2, 3, 1), 0), 2))
+    x = pooled(convolution(x, 5)).transpose(0, 3, 1, 2)
     return log_softmax_loss(np, x.reshape(x.shape[0], -1) @ parameters["9.weight"].T + parameters["9.bias"], labels)
 
 

@@ -23,10 +23,10 @@ def cross_entropy(x: Any, target: Any, ignore_index: int, reduction: str, label_
         count += 1
         top = max(row)
         total = top + math.log(sum([math.exp(logit - top) for logit in row]))
-        expected = row[label]
-        if label_smoothing:
-            expected += label_smoothing * (sum(row) / len(row) - expected)
-        losses.append(total - expected)
+        loss = total - row[label]
+        if label_smoothing:  # a sum of two losses, which may both be inf
+            loss = (1 - label_smoothing) * loss + label_smoothing * (total - sum(row) / len(row))
+        losses.append(loss)
     if reduction == "none":
         return numpy.array(losses, x.dtype)
     total = sum(losses)

@@ -220,7 +220,7 @@ def _scatter_add(values: Any, /, key: Any, shape: Any, unique: bool) -> Any:
 
 def _add_rows(out: Any, places: Any, values: Any) -> None:
     """``out[places[i]] += values[i]`` for rows of many elements, which ufunc.at takes one by one: those of a place are added up first."""
-    places = places % len(out)  # negative ones count from the end
+    places = places.astype(numpy.intp, copy=False) % len(out)  # negative ones count from the end
     order = places.argsort(kind="stable")
     places = places[order]
     begins = numpy.flatnonzero(numpy.concatenate(([True], places[1:] != places[:-1])))

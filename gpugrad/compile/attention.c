@@ -124,7 +124,8 @@ enum { NO_MASK, SEEN, ADDED };
 INLINE void finish_scores(T *restrict scores, const int64_t *n, T scale, const char *mask, Steps steps, int64_t i, int64_t count) {
     const int64_t seen = n[CAUSAL] ? LESS(i + 1, n[KEYS]) : n[KEYS];
     if (n[MASK] == SEEN) {
-        for (int64_t j = 0; j < seen; j++) scores[j] = mask[i * steps.row + j * steps.column] ? scores[j] : -INFINITY;
+        for (int64_t j = 0; j < seen; j++) scores[j] = mask[i * steps.row + j * steps.column] ? scores[j] * scale : -INFINITY;
+        scale = 1; /* -inf times another may be nan, or inf */
     } else if (n[MASK] == ADDED) {
         const T *more = (const T *)mask + i * steps.row;
         for (int64_t j = 0; j < seen; j++) scores[j] = scores[j] * scale + more[j * steps.column];

@@ -95,9 +95,13 @@ def _empty(shape: tuple[int, ...], like: Any) -> Any:
 
 def _readable(x: Any) -> Any:
     """x if its rows are packed and its elements aligned, as kernels read them; a copy if not."""
-    size = x.itemsize
-    packed = x.strides[3] == size or x.shape[3] == 1
-    return x if packed and x.flags.aligned and all(step % size == 0 for step in x.strides) else x.copy(order="C")
+    packed = x.strides[3] == x.itemsize or x.shape[3] == 1
+    return x if packed and _in_elements(x) else x.copy(order="C")
+
+
+def _in_elements(x: Any) -> bool:
+    """Whether the elements are aligned and whole elements apart, which a field of records need not be."""
+    return x.flags.aligned and all(step % x.itemsize == 0 for step in x.strides)
 
 
 def _run(name: str, outputs: int, scale: float, causal: bool, *arrays: Any) -> None:
@@ -109,7 +113,7 @@ def _run(name: str, outputs: int, scale: float, causal: bool, *arrays: Any) -> N
         kind, mask = _NO_MASK, q
     else:
         kind = _SEEN if mask.dtype.kind == "b" else _ADDED
-        mask = numpy.broadcast_to(mask, (*q.shape[:3], k.shape[2]))
+        mask = numpy.broadcast_to(mask if _in_elements(mask) else mask.copy(), (*q.shape[:3], k.shape[2]))
     strides = tuple(step // x.itemsize for x in (*given, mask) for step in x.strides)
     launch, made = _plan(name, q.dtype.char, q.shape, k.shape, v.shape[3], causal, kind, outputs, strides)
     launch(made, *given, mask, scale)

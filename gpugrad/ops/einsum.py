@@ -32,7 +32,10 @@ def einsum(subscripts: str, /, *operands: Any) -> Any:
     """
     if not isinstance(subscripts, str):
         raise DTypeError(f"einsum: the subscripts are {type(subscripts).__name__}, expected a string such as 'ij,jk->ik'")
-    inputs, output, sizes = _parse(subscripts, tuple([tuple(x.shape) for x in operands]))
+    shapes = tuple([tuple(x.shape) for x in operands])
+    # The sizes of a trace are not those of another one, though they be equal: they are not kept.
+    known = {type(n) for shape in shapes for n in shape} <= {int}
+    inputs, output, sizes = (_parse if known else _parse.__wrapped__)(subscripts, shapes)
     terms = [_own_axes(x, labels, inputs, i, output, sizes) for i, (x, labels) in enumerate(zip(operands, inputs, strict=True))]
     for step in _path(tuple([labels for _, labels in terms]), output, sizes):
         chosen = [terms.pop(i) for i in sorted(step, reverse=True)][::-1]

@@ -118,6 +118,10 @@ class FlatBuffer:
         with on(device_of(flat)):  # CuPy writes on its current device
             self.of(flat, i)[...] = value
 
+    def holds(self, params: Sequence[Tensor]) -> bool:
+        """Whether its parameters still stand in their places of the group, whose parameters these are, as many as ever."""
+        return all(map(is_, map(params.__getitem__, self.places), self.parameters))
+
     def intact(self) -> bool:
         """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
         return all(map(is_, [p.array for p in self.parameters], self.views))

@@ -156,7 +156,7 @@ class FlatOptimizer(Optimizer):
                 yield Update(buffer, members, arrays, numbers, state)
 
     def _current_buffers(self, index: int) -> list[FlatBuffer]:
-        """The buffers of a group; made again, with their state, if a parameter has moved or been given a new array."""
+        """The buffers of a group; made again, with their state, if it has other parameters, or one has moved or got a new array."""
         group = self.param_groups[index]
         arrays, master = self.arrays(group), group["master_weights"]
         if index not in self._buffers:  # the state comes when what the parameters were in is gone: less memory
@@ -164,10 +164,10 @@ class FlatOptimizer(Optimizer):
             return_freed(self._buffers[index])
             for buffer in self._buffers[index]:
                 buffer.allocate(arrays, master)
-        for buffer in self._buffers[index]:
-            if not (buffer.intact() and buffer.fits(arrays, master)):
-                self._take(index, self._made(group, self._states(index, current=True)))
-                break
+        found, params = self._buffers[index], group["params"]
+        same = sum(len(buffer.places) for buffer in found) == len(params)
+        if not (same and all(x.holds(params) and x.intact() and x.fits(arrays, master) for x in found)):
+            self._take(index, self._made(group, self._states(index, current=True)))
         return self._buffers[index]
 
     def _made(self, group: Mapping[str, Any], states: list[State]) -> list[FlatBuffer]:

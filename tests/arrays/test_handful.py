@@ -72,6 +72,15 @@ def test_what_is_no_number_stays_in_its_row(shape, bad):
 
 
 @SHAPES
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+def test_an_impossible_class_has_an_infinite_loss(shape, smoothing):
+    x = np.zeros(shape, np.float32)
+    x[0, 1] = -np.inf
+    out = F.cross_entropy(gg.tensor(x), np.ones(shape[0], int), reduction="none", label_smoothing=smoothing)
+    assert np.isposinf(out.numpy()).tolist() == [True] + [False] * (shape[0] - 1)
+
+
+@SHAPES
 def test_if_all_labels_are_ignored_there_is_no_mean(shape):
     target = np.full(shape[0], IGNORED)
     leaf = gg.tensor(np.ones(shape, np.float32), requires_grad=True)

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import functools
 import importlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,6 +74,25 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
     given = argparse.Namespace(cases=["op"], device="cpu", json=tmp_path, rounds=3)
     assert module("run")._run(given) == 2
     assert f"benchmarks: cannot write {str(tmp_path)!r}" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(device: str, rounds: int) -> list[Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(module("cases").CASES, "op", lambda device, rounds: [method.Row("op", "some work")])
+    monkeypatch.setitem(module("cases").CASES, "chain", interrupted)
+    file = tmp_path / "results.json"
+    assert module("run")._run(argparse.Namespace(cases=["op", "chain", "deep"], device="cpu", json=file, rounds=3)) == 130
+    assert [row["work"] for row in json.loads(file.read_text())["rows"]] == ["some work"]
+    assert "some work" in capsys.readouterr().out
+
+
+def test_no_column_takes_minutes_for_a_step() -> None:
+    _, ring, _ = module("cases.einsum").CONTESTS
+    assert "HIPS autograd" not in ring.columns and len(ring.columns) == 3
 
 
 def test_the_readme_of_the_results_says_where_every_case_runs() -> None:

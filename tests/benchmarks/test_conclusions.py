@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
-import subprocess
+import types
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,13 @@ class Suite:
         self.calls: list[list[str]] = []
         self.pages = 0
         monkeypatch.setattr(self.suite, "_named_after_the_machine", lambda: self.file)
-        monkeypatch.setattr(self.suite.subprocess, "run", self.run)
+        monkeypatch.setattr(self.suite, "run", self.run)
         monkeypatch.setattr(self.suite.page, "main", self.page)
 
-    def run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        self.calls.append(command[2:])
-        Path(command[-1]).write_text(json.dumps(self.result))
-        return subprocess.CompletedProcess(command, self.code)
+    def run(self, arguments: list[str]) -> int:
+        self.calls.append(arguments)
+        Path(arguments[-1]).write_text(json.dumps(self.result))
+        return self.code
 
     def page(self) -> int:
         self.pages += 1
@@ -187,6 +188,28 @@ def test_a_run_that_cannot_be_gives_its_code(bench: Suite) -> None:
     bench.code = 2
     assert bench.suite.main(["no-such-case"]) == 2
     assert bench.pages == 0
+
+
+def test_what_ctrl_c_ends_is_no_result(bench: Suite) -> None:
+    bench.code = 130
+    assert bench.suite.main([]) == 130
+    assert not bench.file.exists() and bench.pages == 0
+
+
+def test_ctrl_c_leaves_a_run_the_time_to_tell_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = module("suite")
+    ends: list[Any] = [KeyboardInterrupt, 130]
+
+    def wait() -> int:
+        end = ends.pop(0)
+        if end is KeyboardInterrupt:
+            raise end
+        return int(end)
+
+    process = contextlib.nullcontext(types.SimpleNamespace(wait=wait))
+    monkeypatch.setattr(suite.subprocess, "Popen", lambda command: process)
+    assert suite.run(["mlp"]) == 130
+    assert not ends
 
 
 def test_the_page_alone_measures_nothing(bench: Suite, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,26 @@ def test_masks(lead, added):
         assert_close(x, y)
 
 
+@pytest.mark.parametrize("scale", [0.0, -0.5])
+def test_masked_keys_stay_unseen_for_any_scale(scale):
+    rng = np.random.default_rng(0)
+    q, k, v = (draw(rng, np.float64, 1, 2, 9, 4) for _ in range(3))
+    mask, options = rng.random((9, 9)) < 0.5, {"scale": scale, "causal": False, "dropout": None}
+    for x, y in zip(native.attention(q, k, v, mask, **options), definition._attention(q, k, v, mask, **options), strict=True):
+        assert_close(x, y)
+
+
+def test_a_mask_may_be_a_field_of_records():
+    rng = np.random.default_rng(0)
+    q, k, v = (draw(rng, np.float64, 1, 2, 9, 4) for _ in range(3))
+    records = np.zeros((9, 9), [("name", "i1"), ("mask", "f8")])
+    records["mask"] = rng.normal(size=(9, 9))
+    options = {"scale": 1.0, "causal": False, "dropout": None}
+    found = native.attention(q, k, v, records["mask"], **options)
+    for x, y in zip(found, native.attention(q, k, v, records["mask"].copy(), **options), strict=True):
+        assert_close(x, y)
+
+
 def test_results_lie_as_the_query_does():
     """The heads of a layer are views of one product; what it does with the result then takes no copy."""
     rng = np.random.default_rng(0)

@@ -225,3 +225,13 @@ def test_rows_that_many_places_take_give_it_the_sum(places: tuple[int, ...], row
     expected = numpy.zeros((11, *row))
     numpy.add.at(expected, (key,), g)
     assert_close(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [numpy.int8, numpy.uint8, numpy.uint64])
+def test_rows_are_added_up_for_indices_of_any_dtype(dtype: type) -> None:
+    """More rows than the smaller ones can count."""
+    key = numpy.asarray([3, 100, 3], dtype)
+    x = gg.tensor(numpy.zeros((1000, 400)), requires_grad=True)
+    gg.take(x, key, axis=0).sum().backward()
+    assert x.grad is not None
+    assert_close(gg.sum(x.grad, axis=1)[numpy.asarray([3, 100])], numpy.asarray([800.0, 400.0]))

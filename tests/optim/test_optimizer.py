@@ -584,3 +584,34 @@ def test_what_is_printed():
     lines = repr(optimizer).splitlines()
     assert lines[0] == "SGD (" and lines[-1] == ")" and "Parameter Group 1" in lines
     assert [line for line in lines if "lr:" in line] == ["    lr: 0.1", "    lr: 0.5"] and "params" not in repr(optimizer)
+
+
+@pytest.mark.parametrize("make", [gg.optim.SGD, gg.optim.Adam, gg.optim.Muon])
+def test_a_group_whose_list_of_parameters_is_edited_trains_what_is_in_it(make) -> None:
+    """One replaced, by another shape too, one removed, one appended; the others keep their state."""
+
+    def parameter() -> gg.nn.Parameter:
+        p = gg.nn.Parameter(np.ones((2, 2), dtype=np.float32))
+        p.grad = gg.ones((2, 2))
+        return p
+
+    kept, replaced, new = parameter(), parameter(), gg.nn.Parameter(np.ones((3, 3), dtype=np.float32))
+    new.grad = gg.ones((3, 3))
+    optimizer = make([replaced, kept], lr=0.1)
+    alone = make([lonely := parameter()], lr=0.1)
+    members = optimizer.param_groups[0]["params"]
+    for edit in (
+        lambda: None,
+        lambda: members.__setitem__(0, new),
+        lambda: members.append(parameter()),
+        lambda: members.pop(0),
+    ):
+        edit()
+        before = [p.detach().numpy().copy() for p in members]
+        optimizer.step()
+        alone.step()
+        assert all((p.detach().numpy() != old).all() for p, old in zip(members, before, strict=True))
+        np.testing.assert_allclose(kept.detach().numpy(), lonely.detach().numpy(), rtol=1e-6)
+    after_one_step = parameter()
+    make([after_one_step], lr=0.1).step()
+    np.testing.assert_allclose(replaced.detach().numpy(), after_one_step.detach().numpy(), rtol=1e-6)
