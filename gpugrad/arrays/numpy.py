@@ -17,9 +17,9 @@ from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
 from gpugrad.arrays import handful
 from gpugrad.arrays.handful import HANDFUL
 from gpugrad.arrays.heap import keep_freed_memory
-from gpugrad.arrays.lapack import solve_triangular
 from gpugrad.arrays.pooling import pool_put
 from gpugrad.arrays.spellings import METHODS, Kernel, cumulative, moving, registrar, typed
+from gpugrad.arrays.triangular import solve_triangular
 
 keep_freed_memory()
 
