@@ -35,7 +35,7 @@ HEAD = """\
 gpugrad beside {peers}, doing the same work on the same machine.
 
 ```console
-python -m nox -s bench                  # measure everything here, compare with this page, and write it anew
+python -m nox -s bench                  # measure everything here (about half an hour), compare with this page, and write it anew
 python -m nox -s bench -- mlp           # some cases only; the page stays
 python -m nox -s bench -- --page        # write the page from the files of results, without measuring
 ```
