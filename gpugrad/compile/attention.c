@@ -3,27 +3,15 @@
    T is the type of the elements, S the suffix of its functions. A kernel's items are the heads of keys and values of all sequences,
    each with the heads of queries that share it. Scores exist for a few queries at a time, in the thread's own memory. */
 
-/* Sums of products are fused multiply-adds, as in any library of products; elsewhere gpugrad rounds as NumPy does. */
-#ifdef __clang__
-#pragma STDC FP_CONTRACT ON
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "prelude.h"
 
-#if defined(__AVX512F__)
-enum { WIDTH = 64, M = 8, N = 2 }; /* bytes of a vector; of a tile of sums that fits the registers: rows, vectors */
-#elif defined(__AVX__)
-enum { WIDTH = 32, M = 4, N = 2 };
-#else
-enum { WIDTH = 16, M = 4, N = 2 };
-#endif
-enum { LANES = WIDTH / sizeof(T), QUERIES = 8, BLOCK = 32, PANEL = 128 / sizeof(T) };
+#include "maths.h"
 
-typedef T Vector __attribute__((vector_size(WIDTH), aligned(sizeof(T)), may_alias));
+#include "simd.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
+enum { M = WIDTH == 64 ? 8 : 4, N = 2 }; /* of a tile of sums that fits the registers: rows, vectors */
+enum { QUERIES = 8, BLOCK = 32, PANEL = 128 / sizeof(T) };
+
 #define exp_ JOIN(gg_exp_, S)
 #define log_ JOIN(gg_log_, S)
 #define LESS(a, b) ((a) < (b) ? (a) : (b))

@@ -6,18 +6,15 @@ query of a few sees are left out, and heads of a transposed view, as a layer mak
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy
 
-from gpugrad.compile import build
-from gpugrad.compile.cpu import HEAD
-from gpugrad.compile.runtime import launcher, plan
+from gpugrad.compile.handwritten import handwritten, suits
+from gpugrad.compile.runtime import plan
 
 # As in attention.c: queries of a tile, and of a block of the gradient; bytes of a row of a panel.
 QUERIES, BLOCK, PANEL = 8, 32, 128
@@ -27,7 +24,7 @@ SMALLEST, FEWEST, LARGEST = 1 << 11, 4, 1 << 20
 queries, since each head's keys are brought into another order first; and for keys of at most so many elements, which stay in a cache.
 """
 
-_TYPES = {"f": ("float", "f32"), "d": ("double", "f64")}  # by dtype.char
+_KERNELS = ("attention", "attention_gradient")
 _NANOSECONDS = 0.02  # of a multiplication and an addition, on one thread
 _NO_MASK, _SEEN, _ADDED = range(3)
 
@@ -71,7 +68,7 @@ def _back(x: Any, like: Any) -> Any:
 def _taken(q: Any, k: Any, v: Any, mask: Any) -> bool:
     """Whether there is a kernel for such operands, whose leading axes do not broadcast."""
     dtype = q.dtype
-    if dtype.char not in _TYPES or not dtype.isnative or not q.ndim == k.ndim == v.ndim == 4:
+    if not suits(q) or not q.ndim == k.ndim == v.ndim == 4:
         return False
     (sequences, heads, queries, width), (keys, depth) = q.shape, v.shape[2:]
     if not (q.size and k.size and v.size) or queries < FEWEST or keys * max(width, depth) > LARGEST:
@@ -82,7 +79,7 @@ def _taken(q: Any, k: Any, v: Any, mask: Any) -> bool:
         return False
     if mask is not None and (mask.ndim > 4 or mask.dtype not in (dtype, numpy.dtype(bool))):
         return False
-    return _library(dtype.char) is not None
+    return handwritten(__file__, dtype.char, _KERNELS) is not None
 
 
 def _empty(shape: tuple[int, ...], like: Any) -> Any:
@@ -125,11 +122,9 @@ def _plan(
     strides: tuple[int, ...],
 ) -> tuple[Callable[..., None], bytes]:  # fmt: skip
     """The launcher, and the plan of a kernel."""
-    found = _library(char)
+    found = handwritten(__file__, char, _KERNELS)
     assert found is not None
-    launch, library = found
-    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-    assert address is not None
+    launch, addresses = found
     sequences, heads, queries, width = q
     keys, size = k[2], numpy.dtype(char).itemsize
     pitch, wide, deep = (-(-n * size // PANEL) * PANEL for n in (keys, width, depth))  # in bytes
@@ -140,14 +135,4 @@ def _plan(
     products = math.prod(q[:3]) * keys * ((width + depth) if outputs == 2 else (3 * width + 2 * depth))
     integers = [k[1], heads // k[1], queries, keys, width, depth, causal, mask, *strides]
     cost = int(products * _NANOSECONDS * (0.6 if causal else 1))
-    return launch, plan(address, sequences * k[1], cost, len(strides) // 4, outputs, 1, scratch, integers=integers)
-
-
-@functools.cache
-def _library(char: str) -> tuple[Callable[..., None], Any] | None:
-    """The launcher, and attention.c for a type of elements; None, after a line of information, where nothing compiles."""
-    type_, suffix = _TYPES[char]
-    text = Path(__file__).with_suffix(".c").read_text(encoding="utf-8")
-    library = build.load(f"{HEAD}#define T {type_}\n#define S {suffix}\n{text}", f"attention_{suffix}")
-    launch = launcher() if library is not None else None
-    return None if library is None or launch is None else (launch, library)
+    return launch, plan(addresses[name], sequences * k[1], cost, len(strides) // 4, outputs, 1, scratch, integers=integers)

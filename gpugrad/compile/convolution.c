@@ -4,13 +4,6 @@
 
 #include "lines.h"
 
-/* Sums of products are fused multiply-adds, as in any library of products; elsewhere gpugrad rounds as NumPy does. */
-#ifdef __clang__
-#pragma STDC FP_CONTRACT ON
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
-
 /* v is read once, and not for each of its uses, as compilers would have it. */
 #if defined(__x86_64__)
 #define IN_REGISTER(v) __asm__("" : "+v"(v))

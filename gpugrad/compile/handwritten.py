@@ -1,4 +1,7 @@
-"""Kernels written by hand: C beside a module of the same name, for elements of type T, and integers of the same size of type I."""
+"""Kernels written by hand: C beside a module of the same name, for elements of type T.
+
+I is the type of integers of the same size, S the suffix of the functions of maths.h for T.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import numpy
 from gpugrad.compile import build
 from gpugrad.compile.runtime import launcher
 
-_TYPES = {"f": ("float", "int32_t"), "d": ("double", "int64_t")}  # by dtype.char
+_TYPES = {"f": ("float", "int32_t", "f32"), "d": ("double", "int64_t", "f64")}  # by dtype.char
 
 
 @functools.cache
@@ -23,8 +26,8 @@ def handwritten(module: str, kind: str, names: tuple[str, ...]) -> tuple[Callabl
     :param module: the path of the module, whose kernels are in the file that ends in .c.
     :param kind: the character of the dtype, which :func:`suits` lets pass.
     """
-    path, (element, integer) = Path(module).with_suffix(".c"), _TYPES[kind]
-    source = f"#define T {element}\n#define I {integer}\n{path.read_text(encoding='utf-8')}"
+    path, (element, integer, suffix) = Path(module).with_suffix(".c"), _TYPES[kind]
+    source = f"#define T {element}\n#define I {integer}\n#define S {suffix}\n{path.read_text(encoding='utf-8')}"
     library = build.load(source, f"{path.stem}_{element}")
     launch = launcher() if library is not None else None
     if library is None or launch is None:

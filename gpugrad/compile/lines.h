@@ -1,23 +1,9 @@
-/* Images as lines, and vectors of T, the type of the elements: what convolution.c and pooling.c share.
+/* Images of elements of type T as lines: what convolution.c and pooling.c share.
 
    A line holds the elements of a channel with the padding between them, cut into the phases of the stride, so that the element
    which tap t meets in window q is at offset[t] + q of its line: every tap of every window is a contiguous, shifted read. */
 
-#include <stdint.h>
-#include <string.h>
-
-#if defined(__AVX512F__)
-enum { WIDTH = 64 }; /* bytes of a vector */
-#elif defined(__AVX__)
-enum { WIDTH = 32 };
-#else
-enum { WIDTH = 16 };
-#endif
-enum { LANES = WIDTH / sizeof(T) };
-
-typedef T Vector __attribute__((vector_size(WIDTH), aligned(sizeof(T)), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
+#include "simd.h"
 
 /* From images to lines and back */
 

@@ -5,27 +5,13 @@
    G and P are symmetric, and what lies beyond the edge of a factor only meets what lies beyond the edge of a product. */
 
 #include <math.h>
-#include <string.h>
 
-#ifdef __clang__
-#pragma STDC FP_CONTRACT ON
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "simd.h"
 
-#if defined(__AVX512F__)
-enum { WIDTH = 64, M = 8, N = 2 }; /* bytes of a vector; of a tile of sums that fits the registers: rows, vectors */
-#elif defined(__AVX__)
-enum { WIDTH = 32, M = 4, N = 2 };
-#else
-enum { WIDTH = 16, M = 4, N = 2 };
-#endif
-enum { LANES = WIDTH / sizeof(float), PANEL = N * LANES };
+enum { M = WIDTH == 64 ? 8 : 4, N = 2 }; /* of a tile of sums that fits the registers: rows, vectors */
+enum { PANEL = N * LANES };
 
-typedef float Vector __attribute__((vector_size(WIDTH), aligned(sizeof(float)), may_alias));
 typedef int32_t Bits __attribute__((vector_size(WIDTH), aligned(sizeof(float)), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* To the nearest number of bfloat16, the even one of two; nan stays */
 INLINE Vector rounded(Vector x) {

@@ -7,17 +7,14 @@ half of the symmetric products, and rounds where the sums still are in registers
 
 from __future__ import annotations
 
-import ctypes
 import functools
-from pathlib import Path
 from typing import Any
 
 import numpy
 
-from gpugrad.compile import build
 from gpugrad.compile.accelerate import SMALLEST
-from gpugrad.compile.cpu import HEAD
-from gpugrad.compile.runtime import get_num_threads, launcher, plan
+from gpugrad.compile.handwritten import handwritten
+from gpugrad.compile.runtime import get_num_threads, plan
 
 _LARGEST = 2**19  # elements of a matrix: larger ones leave the cache, and a library cuts them into blocks that do not
 _TOGETHER = 2**18  # elements of the matrices of one call, about: what is kept of them takes memory
@@ -29,7 +26,7 @@ def takes(shape: tuple[int, int], matrices: int) -> bool:
     """Whether this is quicker for so many matrices of a shape than the products of a library, and there is a compiler."""
     small, size = min(shape), shape[0] * shape[1]
     busy = matrices >= get_num_threads() or small <= 64
-    return busy and SMALLEST <= size <= _LARGEST and _library() is not None
+    return busy and SMALLEST <= size <= _LARGEST and _kernel() is not None
 
 
 def at_a_time(shape: tuple[int, int]) -> int:
@@ -54,19 +51,14 @@ def newton_schulz(
 @functools.lru_cache(256)
 def _plan(shape: tuple[int, int], matrices: int, steps: int) -> tuple[Any, bytes]:
     """The launcher, and the plan."""
-    library, launch = _library()
-    address = ctypes.cast(library.newton_schulz, ctypes.c_void_p).value
-    assert address is not None
+    found = _kernel()
+    assert found is not None
+    launch, addresses = found
     small, large = (-(-n // _PANEL) * _PANEL for n in sorted(shape))
     cost = matrices * (1 + steps) * small * small * (small + 2 * large) * _NANOSECONDS
     scratch = 4 * (2 * small * large + 2 * small * small + small * _PANEL)
-    return launch, plan(address, matrices, int(cost), matrices, matrices, 5, scratch, 1, (*shape, steps))
+    return launch, plan(addresses["newton_schulz"], matrices, int(cost), matrices, matrices, 5, scratch, 1, (*shape, steps))
 
 
-@functools.cache
-def _library() -> Any:
-    """The compiled newton_schulz.c, and the launcher; None, after a line of information, where nothing compiles."""
-    text = Path(__file__).with_suffix(".c").read_text(encoding="utf-8")
-    library = build.load(HEAD + text, "newton_schulz")
-    launch = launcher() if library is not None else None
-    return None if launch is None else (library, launch)
+def _kernel() -> Any:
+    return handwritten(__file__, "f", ("newton_schulz",))

@@ -3,27 +3,15 @@
    T is the type of the elements, S the suffix of its functions. A kernel's items are blocks of ROWS sequences, each of which runs
    through all steps on one thread: between steps nothing waits, and the weight stays in the cache. */
 
-/* Sums of products are fused multiply-adds, as in any library of products; elsewhere gpugrad rounds as NumPy does. */
-#ifdef __clang__
-#pragma STDC FP_CONTRACT ON
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "prelude.h"
 
-#if defined(__AVX512F__)
-enum { WIDTH = 64, M = 8, N = 2 }; /* bytes of a vector; of a tile of sums that fits the registers: rows, vectors */
-#elif defined(__AVX__)
-enum { WIDTH = 32, M = 4, N = 2 };
-#else
-enum { WIDTH = 16, M = 4, N = 2 };
-#endif
-enum { LANES = WIDTH / sizeof(T), ROWS = 8, PANEL = 128 / sizeof(T) };
+#include "maths.h"
 
-typedef T Vector __attribute__((vector_size(WIDTH), aligned(sizeof(T)), may_alias));
+#include "simd.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
+enum { M = WIDTH == 64 ? 8 : 4, N = 2 }; /* of a tile of sums that fits the registers: rows, vectors */
+enum { ROWS = 8, PANEL = 128 / sizeof(T) };
+
 #define sigmoid JOIN(gg_sigmoid_, S)
 #define tanh_ JOIN(gg_tanh_, S)
 #define EACH _Pragma("omp simd") for (int64_t j = 0; j < hidden; j++)

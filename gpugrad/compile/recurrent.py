@@ -7,30 +7,22 @@ itself: the weight, packed in the order in which it is read, stays in the cache,
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy
 
-from gpugrad.compile import build
-from gpugrad.compile.cpu import HEAD
-from gpugrad.compile.locks import Lock
-from gpugrad.compile.runtime import contiguous, launcher, plan
+from gpugrad.compile.handwritten import handwritten, suits
+from gpugrad.compile.runtime import contiguous, plan
 
 Sizes = tuple[int, ...]
 
 ROWS = 8  # sequences of a work item, as in recurrent.c
 PANEL = 128  # bytes of a row of a panel of the weight, likewise
-_SUFFIXES = {"f": "f32", "d": "f64"}  # by dtype.char, which NumPy has at hand, unlike names
-_TYPES = {"f32": "float", "f64": "double"}
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _NANOSECONDS = 0.02  # of a multiplication and an addition, on one thread
-
-_lock = Lock()
-_libraries: dict[str, Any] = {}
+_KERNELS = tuple(cell.lower() + suffix for cell in _GATES for suffix in ("", "_gradient"))
 
 
 class Kept(NamedTuple):
@@ -47,14 +39,9 @@ class Kept(NamedTuple):
 def takes(cell: str, *arrays: Any) -> bool:
     """Whether there is a kernel for these arrays: those of :func:`forward`."""
     dtype, w_hr = arrays[0].dtype, arrays[-1]
-    known = cell in _GATES and dtype.char in _SUFFIXES and dtype.isnative and arrays[0].size > 0
+    known = cell in _GATES and suits(*(x for x in arrays if x is not None)) and arrays[0].size > 0
     projects = w_hr is None or (cell == "LSTM" and w_hr.shape[0] < w_hr.shape[1])
-    return (
-        known
-        and projects
-        and all(x is None or x.dtype == dtype for x in arrays)
-        and _library(_SUFFIXES[dtype.char]) is not None
-    )
+    return known and projects and handwritten(__file__, dtype.char, _KERNELS) is not None
 
 
 def forward(
@@ -151,26 +138,14 @@ def _plan(
     cell: str, suffix: str, dtype: Any, sizes: Sizes, hidden: int, width: int, reverse: bool, features: int, arrays: int
 ) -> tuple[Any, bytes]:
     """The launcher, and the plan of a kernel."""
-    library, launch = _library(_SUFFIXES[dtype.char])
-    address = ctypes.cast(getattr(library, cell.lower() + suffix), ctypes.c_void_p).value
-    assert address is not None
+    found = handwritten(__file__, dtype.char, _KERNELS)
+    assert found is not None
+    launch, addresses = found
     gates = _GATES[cell] * hidden
     products = gates * (width + features) + (hidden * width if width != hidden else 0)
     made = plan(
-        address, _blocks(sizes[0]), int(sum(sizes) * products * _NANOSECONDS), arrays, 7 if suffix else 6, 0,
+        addresses[cell.lower() + suffix], _blocks(sizes[0]), int(sum(sizes) * products * _NANOSECONDS), arrays, 7 if suffix else 6, 0,
         scratch=ROWS * gates * dtype.itemsize,
         integers=[len(sizes), hidden, width, reverse, features, 0, *itertools.accumulate(sizes)],
     )  # fmt: skip
     return launch, made
-
-
-def _library(suffix: str) -> Any:
-    """The compiled recurrent.c for a type of elements, and the launcher; None, after a line of information, where nothing compiles."""
-    if suffix not in _libraries:
-        with _lock:
-            if suffix not in _libraries:
-                text = Path(__file__).with_suffix(".c").read_text(encoding="utf-8")
-                library = build.load(f"{HEAD}#define T {_TYPES[suffix]}\n#define S {suffix}\n{text}", f"recurrent_{suffix}")
-                launch = launcher() if library is not None else None
-                _libraries[suffix] = None if launch is None else (library, launch)
-    return _libraries[suffix]

@@ -9,7 +9,7 @@ from gpugrad.optim.muon import orthogonalized
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 SHAPES = [(1, 1), (1, 7), (9, 1), (3, 4), (33, 70), (70, 33), (64, 64), (17, 300), (40, 31)]
 
-pytestmark = pytest.mark.skipif(native._library() is None, reason="there is no compiler")
+pytestmark = pytest.mark.skipif(native._kernel() is None, reason="there is no compiler")
 
 
 def matrix(shape, seed=0):
