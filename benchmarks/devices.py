@@ -15,8 +15,3 @@ def waiting(device: str) -> Callable[[], None]:
 def gpugrad_columns(device: str) -> dict[str, str]:
     """The devices on which gpugrad is measured, by the name of the column: a GPU is compared with the CPU of its machine."""
     return {"gpugrad": "cpu"} if device == "cpu" else {f"gpugrad {device}": device, "gpugrad cpu": "cpu"}
-
-
-def torch_column(device: str) -> str:
-    """The name of PyTorch's column."""
-    return "PyTorch eager" if device == "cpu" else f"PyTorch {device}"

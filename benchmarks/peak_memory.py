@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.devices import torch_column
+from benchmarks.libraries import LIBRARIES, PYTORCH
 from benchmarks.machine import ROOT
 from gpugrad.bench.method import Row, ratio, spreads
 
@@ -35,7 +35,7 @@ def measured(case: str, work: str, device: str, rounds: int, limit: float, modul
     """
     columns = {"gpugrad": "gpugrad"}
     if peers.torch(device) is not None:
-        columns[torch_column(device)] = "torch"
+        columns[LIBRARIES[PYTORCH].column(device)] = "torch"
     found: dict[str, list[float]] = {name: [] for name in columns}
     how = ""
     for _ in range(max(3, rounds // 5)):

@@ -15,7 +15,8 @@ import numpy
 
 import gpugrad as gg
 from benchmarks import peak_memory, peers
-from benchmarks.devices import gpugrad_columns, torch_column, waiting
+from benchmarks.devices import gpugrad_columns, waiting
+from benchmarks.libraries import LIBRARIES, PYTORCH
 from gpugrad.bench.gpt import make_block
 from gpugrad.bench.method import Column, Row, disagreement, interleaved, numbers, ratio, spreads
 
@@ -64,7 +65,7 @@ def _timed(work: Work, device: str, rounds: int) -> Row:
     torch = peers.torch(device)
     if torch is not None:
         wait = waiting("cpu") if device == "cpu" else torch.cuda.synchronize
-        columns.append(Column(torch_column(device), with_torch(work, torch, device), wait))
+        columns.append(Column(LIBRARIES[PYTORCH].column(device), with_torch(work, torch, device), wait))
     described = f"{work.description}, forward + backward"
     void = disagreement({column.name: _scaled(column.step()) for column in columns}, TOLERANCE)
     if void:
