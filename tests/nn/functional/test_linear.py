@@ -103,3 +103,20 @@ def test_the_gradient_of_a_bias_of_many_rows_is_their_sum():
     g = RNG.normal(size=(256, 96))
     F.linear(x, gg.zeros((96, 4), dtype=gg.float64), bias).backward(gg.asarray(g))
     np.testing.assert_allclose(bias.grad.numpy(), g.sum(axis=0), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (5, 3), (2, 4, 3), (0, 3), (300, 3)])
+@pytest.mark.parametrize("outputs", [1, 4, 64])
+def test_rules_as_numpy_spells_them_are_the_rules(shape, outputs):
+    rng = np.random.default_rng(0)
+    x, w, b = (gg.tensor(rng.normal(size=size), requires_grad=True) for size in (shape, (outputs, 3), (outputs,)))
+    out = gg.nn.functional.linear(x, w, b)
+    g = rng.normal(size=out.shape)
+    spelled = [(rule, residuals) for _, rule, residuals in out.node.edges if rule.numpy is not rule.function]
+    assert [rule.operand for rule, _ in spelled] == ["input", "weight", "bias"]
+    for rule, residuals in spelled:
+        found, expected = rule.numpy(g, *residuals), rule.function(g, *residuals)
+        if rule.operand == "bias":  # what the sweep does with the rule's gradient: it is summed to the operand's shape
+            expected = expected.reshape(-1, outputs).sum(0)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+        assert found.shape == expected.shape
