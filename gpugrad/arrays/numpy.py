@@ -12,9 +12,10 @@ from functools import cache
 from typing import Any
 
 import numpy
-from numpy import add, asarray, matmul, maximum, minimum, ndarray, where
+from numpy import add, asarray, maximum, minimum, ndarray, where
 
-from gpugrad.arrays import handful
+from gpugrad.arrays import handful, products
+from gpugrad.arrays.cholesky import cholesky_dx, cholesky_triangle
 from gpugrad.arrays.handful import HANDFUL
 from gpugrad.arrays.heap import keep_freed_memory
 from gpugrad.arrays.pooling import pool_put
@@ -230,6 +231,9 @@ def _add_rows(out: Any, places: Any, values: Any) -> None:
 SPELLINGS.update(moving(numpy))
 SPELLINGS["pool_put"] = pool_put
 SPELLINGS["solve_triangular"] = solve_triangular
+SPELLINGS["cholesky_triangle"] = cholesky_triangle
+SPELLINGS["cholesky_dx"] = cholesky_dx
+SPELLINGS.update(products.SPELLINGS)
 
 
 # Elementwise --------------------------------------------------------------------------------------------------------
@@ -275,20 +279,6 @@ def _std(x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool
     return _in_single(numpy.std, x, axis=axis, correction=correction, keepdims=keepdims)
 
 
-# Products -----------------------------------------------------------------------------------------------------------
-
-
-_BLAS = frozenset("fdFD")  # dtypes, by their characters
-
-
-@_spells("matmul")
-def _matmul(x: Any, y: Any, /) -> Any:
-    if type(x) is type(y) is ndarray and x.ndim == 2 == y.ndim and x.dtype is y.dtype and x.dtype.char in _BLAS:
-        return x.dot(y)  # the same call of BLAS, and where matrices are small half the time
-    out = matmul(x, y)
-    return out.astype(x.dtype) if x.dtype.kind == "V" == y.dtype.kind else out
-
-
 # Without an op ----------------------------------------------------------------------------------
 
 
@@ -324,8 +314,8 @@ def _owned(x: Any, alone: bool, /) -> Any:
 
 # Fused: the definitions are in nn/functional/. Names in "_dx" are rules -----------------------------------------------
 
-_FEW, _MANY = 1024, 1 << 14
-"""Elements below which an array takes as long as a call, and from which on another thread saves time."""
+_FEW = 1024
+"""Elements below which an array takes as long as a call."""
 
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
 _ZEROS = {char: asarray(0, char) for char in _MASKS}  # with a Python number a ufunc takes twice as long on a small array
@@ -353,49 +343,6 @@ def _relu_gradient(g: Any, y: Any, /) -> Any:
 
 
 SPELLINGS["relu_dinput"] = _relu_gradient
-
-
-@_spells("linear")
-def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
-    if x.ndim > 2:  # one large product instead of a loop over small ones
-        out = _matmul(_rows(x), weight.T).reshape(*x.shape[:-1], weight.shape[0])
-    else:
-        out = _matmul(x, weight.T)
-    if bias is None:
-        return out
-    if bias.dtype is not out.dtype and numpy.result_type(out, bias) != out.dtype:
-        return out + bias
-    if x.ndim == 2 and len(x) == 1:  # without broadcasting in half the time
-        row = out[0]
-        row += bias
-        return out
-    out += bias
-    return out
-
-
-def _rows(x: Any) -> Any:
-    """x as a matrix."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-
-
-@_spells("linear_dinput")
-def _linear_dinput(g: Any, weight: Any, /) -> Any:
-    return _linear(g, weight.T, None)
-
-
-@_spells("linear_dweight")
-def _linear_dweight(g: Any, x: Any, /) -> Any:
-    return _matmul(g.T, x) if x.ndim == 2 else _matmul(_rows(g).T, _rows(x))
-
-
-@_spells("linear_dbias")
-def _linear_dbias(g: Any, /) -> Any:
-    rows = _rows(g)
-    if len(rows) == 1:
-        return rows[0]
-    if rows.size >= _MANY and rows.dtype.char in _BLAS and rows.flags.c_contiguous:
-        return numpy.ones(len(rows), rows.dtype).dot(rows)  # by all threads, and on one in half the time
-    return _sum(rows, axis=0)
 
 
 @_spells("softmax")

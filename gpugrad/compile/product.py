@@ -1,0 +1,135 @@
+"""Products of NumPy's matrices by kernels written in C, product.c: the plans for them, by the shapes and strides of the operands.
+
+NumPy's own products are as quick on one thread. But OpenBLAS, which most builds of NumPy have underneath, keeps threads of its own:
+after each product they look for the next one for some 20 milliseconds, and take processors from all other kernels meanwhile. A
+training step on two cores took up to half as long again. Here products run on the threads that the other kernels run on, too.
+
+The sums are in an order that depends on K alone: the same bits on any number of threads, and for a row whatever rows are beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy
+
+from gpugrad.compile.handwritten import handwritten, suits
+from gpugrad.compile.runtime import get_num_threads, plan
+
+_ROWS, _COLUMNS, _DEPTH = 256, 192, 384  # of a block, at most: what is packed of x and y stays in the second level of the cache
+_PANEL = 48  # columns of the widest panel of product.c
+_LEAST_BLOCK = 2**20  # multiplications, some 20 microseconds
+_FEWEST = 4  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
+_NANOSECONDS = 0.005  # of a float32 multiplication and addition, about, and for each byte
+_KERNELS = ("product", "column_sums")
+
+_Shape = tuple[int, ...]
+_Layout = tuple[
+    bool, int, int
+]  # of a matrix in a stack: whether its columns are contiguous, the pitch of its rows or columns, the next
+
+
+def product(x: Any, y: Any, bias: Any = None) -> Any:
+    """x @ y + bias: (..., M, K), (..., K, N) and (N,) -> (..., M, N); None where there is no kernel for these operands.
+
+    There is one for float32 and for float64 arrays of one dtype with at least four rows and columns, whose rows or columns are
+    contiguous, in stacks of one shape or one stack and a single matrix.
+    """
+    operands: tuple[Any, ...] = (x, y) if bias is None else (x, y, bias)
+    if not suits(*operands) or not all([operand.flags.aligned for operand in operands]):  # noqa: C419  quicker
+        return None
+    call = _call(x.dtype.char, x.shape, x.strides, y.shape, y.strides, None if bias is None else (bias.shape, bias.strides))
+    if call is None:
+        return None
+    launch, made, shape = call
+    out = numpy.empty(shape, x.dtype)
+    launch(made, out, *operands)
+    return out
+
+
+@functools.lru_cache(1024)
+def _call(
+    kind: str, x_shape: _Shape, x_strides: _Shape, y_shape: _Shape, y_strides: _Shape, bias: tuple[_Shape, _Shape] | None
+) -> tuple[Any, bytes, _Shape] | None:
+    """The launcher, the plan and the shape of the result; None where there is no kernel, or nothing to compute."""
+    itemsize = numpy.dtype(kind).itemsize
+    (rows, depth), columns = x_shape[-2:], y_shape[-1]
+    fits = y_shape[-2] == depth and (x_shape[:-2] == y_shape[:-2] or len(x_shape) == 2 or len(y_shape) == 2)
+    if not fits or rows < _FEWEST or columns < _FEWEST or bias not in (None, ((columns,), (itemsize,))):
+        return None
+    of_x, of_y = _layout(x_shape, x_strides, itemsize), _layout(y_shape, y_strides, itemsize)
+    shape = (*(x_shape[:-2] or y_shape[:-2]), rows, columns)
+    stack, work = math.prod(shape[:-2]), math.prod(shape) * depth
+    found = handwritten(__file__, kind, _KERNELS) if of_x and of_y and work else None
+    if of_x is None or of_y is None or found is None:
+        return None
+    launch, addresses = found
+    parts = -(-depth // _DEPTH)
+    at_once = -(-depth // parts)  # of K
+    high, wide = _block(stack, rows, columns, depth, get_num_threads())  # if they are others later, they share less evenly
+    items = stack * -(-rows // high) * -(-columns // wide)
+    scratch = itemsize * at_once * (-(-wide // _PANEL) * _PANEL + high)
+    (x_across, x_pitch, x_next), (y_across, y_pitch, y_next) = of_x, of_y
+    biased = bias is not None
+    integers = (rows, columns, depth, x_pitch, y_pitch, x_next, y_next, x_across, y_across, biased, high, wide, at_once)
+    made = plan(addresses["product"], items, int(work * itemsize * _NANOSECONDS), 3 + biased, 1, 0, scratch, integers=integers)
+    return launch, made, shape
+
+
+def _layout(shape: _Shape, strides: _Shape, itemsize: int) -> _Layout | None:
+    """How a stack of matrices lies; None where there is no kernel for that."""
+    *outer, step, across = strides
+    for axis in range(len(outer) - 1):  # one step leads from each matrix to the next
+        if outer[axis] != outer[axis + 1] * shape[axis + 1] and shape[axis] != 1:
+            return None
+    after = outer[-1] if outer else 0
+    if after < 0 or any(stride % itemsize for stride in (after, step, across)):
+        return None
+    rows, columns = shape[-2:]
+    if across == itemsize and step >= columns * itemsize:
+        return False, step // itemsize, after // itemsize
+    if step == itemsize and across >= rows * itemsize:
+        return True, across // itemsize, after // itemsize
+    return None
+
+
+def _block(stack: int, rows: int, columns: int, depth: int, threads: int) -> tuple[int, int]:
+    """Rows and columns of a block: as large as the cache allows, or smaller, so that all threads get as much to do."""
+    high, wide = min(rows, _ROWS), min(columns, _COLUMNS)
+    while (
+        threads > 1 and stack * -(-rows // high) * -(-columns // wide) < 4 * threads and high * wide * depth >= 2 * _LEAST_BLOCK
+    ):
+        if wide >= 2 * _PANEL:
+            wide = -(-wide // 2 // _PANEL) * _PANEL
+        elif high >= 16:
+            high = -(-high // 2 // 8) * 8
+        else:
+            break
+    return high, wide
+
+
+def column_sums(x: Any) -> Any:
+    """The sums over the rows of a contiguous matrix; None where there is no kernel for it."""
+    if not suits(x) or not x.flags.c_contiguous or not x.flags.aligned:
+        return None
+    call = _sums_call(x.dtype.char, *x.shape)
+    if call is None:
+        return None
+    launch, made = call
+    out = numpy.empty(x.shape[1], x.dtype)
+    launch(made, out, x)
+    return out
+
+
+@functools.lru_cache(256)
+def _sums_call(kind: str, rows: int, columns: int) -> tuple[Any, bytes] | None:
+    found = handwritten(__file__, kind, _KERNELS) if rows * columns else None
+    if found is None:
+        return None
+    launch, addresses = found
+    wide = 128
+    integers = (rows, columns, *(0,) * 9, wide, 0)
+    cost = rows * columns * numpy.dtype(kind).itemsize * 0.05
+    return launch, plan(addresses["column_sums"], -(-columns // wide), int(cost), 2, 1, 0, integers=integers)
