@@ -2,7 +2,8 @@
 
    The result is cut into blocks, and these into tiles of sums that stay in registers. For each step along K a tile takes a few
    numbers of x and a few vectors of y. y is packed into panels of as many columns as a tile has, [panel][k][PANEL], which are read
-   one after the other from the second level of the cache; x is read as it lies if its rows are contiguous, and else packed, too.
+   one after the other from the second level of the cache; x is read as it lies if its rows are contiguous, and else packed, too. Where
+   a panel would be read but once or twice, for few rows of x, y is read as it lies as well.
    (K. Goto and R. van de Geijn, Anatomy of high-performance matrix multiplication, ACM Trans. Math. Softw. 34, 2008.) */
 
 #ifndef __clang__
@@ -15,14 +16,14 @@ enum { M = 8, N = 3 }; /* of a tile: rows, vectors, of which 32 registers hold t
 #else
 enum { M = 6, N = 2 }; /* 16 registers */
 #endif
-enum { PANEL = N * LANES };
+enum { PANEL = N * LANES, FEW = 2 * M };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 typedef struct {
     const T *a, *b, *bias; /* bias, unless it is NULL, is added to each row */
     T *d;
-    int64_t a_pitch, d_pitch, depth, columns; /* the last tile of a row has fewer columns than vectors hold */
+    int64_t a_pitch, b_pitch, d_pitch, depth, columns; /* the last tile of a row has fewer columns than vectors hold */
     int more;                                 /* whether the sums are added to what d holds */
 } Tile;
 
@@ -51,7 +52,7 @@ INLINE void finish(const int m, const int n, Vector (*sum)[N], const Tile *p) {
     }
 }
 
-/* d[i][j] = sum over k of a[i][k] b[k][j], where b is a panel; `packed` says that a lies as [k][i]. */
+/* d[i][j] = sum over k of a[i][k] b[k][j]; `packed` says that a lies as [k][i]. */
 INLINE void tile(const int m, const int n, const int packed, const Tile *p) {
     Vector sum[M][N];
 #pragma GCC unroll 8
@@ -59,8 +60,8 @@ INLINE void tile(const int m, const int n, const int packed, const Tile *p) {
 #pragma GCC unroll 8
         for (int j = 0; j < n; j++) sum[i][j] = (Vector){0};
     const T *a = p->a, *b = p->b;
-    const int64_t pitch = p->a_pitch;
-    for (int64_t k = 0; k < p->depth; k++, b += PANEL) {
+    const int64_t pitch = p->a_pitch, b_pitch = p->b_pitch;
+    for (int64_t k = 0; k < p->depth; k++, b += b_pitch) {
         Vector row[N];
 #pragma GCC unroll 8
         for (int j = 0; j < n; j++) row[j] = *(const Vector *)(b + j * LANES);
@@ -155,12 +156,12 @@ static void pack_columns(T *to, const T *y, int64_t pitch, int64_t depth, int64_
 
 /* x, which lies as [k][row], to [tile][k][rows of the tile]: a few k at a time, so that whole lines of the cache are written. */
 static void pack_tiles(T *to, const T *x, int64_t pitch, int64_t depth, int64_t rows) {
-    enum { FEW = 4 };
-    for (int64_t k = 0; k < depth; k += FEW)
+    enum { STEPS = 4 };
+    for (int64_t k = 0; k < depth; k += STEPS)
         for (int64_t i = 0, m; i < rows; i += m) {
             m = rows_of[shape_of(rows - i)];
             T *at = to + i * depth + k * m;
-            for (const T *from = x + k * pitch + i, *end = from + least(FEW, depth - k) * pitch; from < end; from += pitch, at += m)
+            for (const T *from = x + k * pitch + i, *end = from + least(STEPS, depth - k) * pitch; from < end; from += pitch, at += m)
                 if (m == M) memcpy(at, from, M * sizeof(T)); /* of a size that is known, a few instructions */
                 else memcpy(at, from, (size_t)m * sizeof(T));
         }
@@ -181,18 +182,21 @@ void product(char *const *p, const int64_t *n, const double *s, char *scratch, i
         T *out = (T *)p[0] + (matrix * n[ROWS] + row) * n[COLUMNS] + column;
         for (int64_t k = 0, depth; k < n[DEPTH]; k += depth) {
             depth = least(n[DEPTH_BLOCK], n[DEPTH] - k);
+            const int64_t direct = !n[Y_ACROSS] && rows <= FEW ? columns / PANEL * PANEL : 0;
             if (n[Y_ACROSS]) pack_columns(panels, y + k, n[Y_PITCH], depth, columns);
-            else pack_rows(panels, y + k * n[Y_PITCH], n[Y_PITCH], depth, columns);
+            else pack_rows(panels, y + k * n[Y_PITCH] + direct, n[Y_PITCH], depth, columns - direct);
             if (n[X_ACROSS]) pack_tiles(packed, x + k * n[X_PITCH], n[X_PITCH], depth, rows);
             const T *bias = n[BIAS] && k + depth == n[DEPTH] ? (const T *)p[3] + column : NULL;
             for (int64_t i = 0; i < rows;) {
                 const int shape = shape_of(rows - i);
-                Tile t = {n[X_ACROSS] ? packed + i * depth : x + i * n[X_PITCH] + k, panels, bias, out + i * n[COLUMNS],
-                          n[X_PITCH], n[COLUMNS], depth, PANEL, k > 0};
+                Tile t = {n[X_ACROSS] ? packed + i * depth : x + i * n[X_PITCH] + k, NULL, bias, out + i * n[COLUMNS],
+                          n[X_PITCH], 0, n[COLUMNS], depth, PANEL, k > 0};
                 for (int64_t c = 0; c < columns; c += PANEL) {
                     t.columns = least(PANEL, columns - c);
+                    if (c < direct) t.b = y + k * n[Y_PITCH] + c, t.b_pitch = n[Y_PITCH];
+                    else t.b = panels + (c - direct) * depth, t.b_pitch = PANEL;
                     tiles[n[X_ACROSS]][shape][(t.columns - 1) / LANES](&t);
-                    t.b += PANEL * depth, t.d += PANEL;
+                    t.d += PANEL;
                     if (bias) t.bias += PANEL;
                 }
                 i += rows_of[shape];
