@@ -1,7 +1,7 @@
-"""Triangular systems of NumPy's arrays, by products of matrices: NumPy itself would factorise the triangle.
+"""Triangles of NumPy's matrices, by products of matrices: inverses of their blocks, and triangular systems.
 
-SciPy's BLAS has a routine for them, but threads of its own, which wait for work at the expense of NumPy's: by turns with products of
-NumPy's both take several times as long.
+NumPy itself would factorise the triangle. SciPy's BLAS has a routine for such systems, but threads of its own, which wait for work
+at the expense of ours: by turns with products on our threads both take several times as long.
 """
 
 from __future__ import annotations
@@ -10,8 +10,17 @@ from typing import Any
 
 import numpy
 
-_BLOCK = 24
-"""Rows of the blocks on the diagonal, which are inverted."""
+from gpugrad.arrays.products import SPELLINGS
+
+_matmul = SPELLINGS["matmul"]
+
+_INVERTED = 32
+"""Rows of the blocks on the diagonal that are inverted. Where triangles are ill-conditioned, larger ones cost accuracy."""
+
+_TOGETHER = 128
+"""Rows that are solved for before the others hear of it, if there are several columns: enough for good products."""
+
+_SEVERAL = 5
 
 
 def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> Any:
@@ -24,33 +33,66 @@ def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> 
     dtype = numpy.promote_types(x.dtype, y.dtype)
     if not unitriangular and not numpy.diagonal(x, 0, -2, -1).all():
         raise numpy.linalg.LinAlgError("Singular matrix")
-    n = x.shape[-1]
-    blocks = [slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
-    inverses = _inverses(x.astype(dtype, copy=False), blocks, upper, unitriangular)
+    x = x.astype(dtype, copy=False)
     out = numpy.empty((*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *y.shape[-2:]), dtype)
-    for i in reversed(range(len(blocks))) if upper else range(len(blocks)):
-        rows = blocks[i]
-        known = slice(rows.stop, n) if upper else slice(0, rows.start)
-        rest = y[..., rows, :]
-        if known.start < known.stop:
-            rest = rest - x[..., rows, known] @ out[..., known, :]
-        size = rows.stop - rows.start
-        numpy.matmul(inverses[..., i, :size, :size], rest, out=out[..., rows, :])
+    out[...] = y
+    inverses = inverses_of_blocks(x.mT if upper else x, _INVERTED, unitriangular)
+    sizes = (_TOGETHER, _INVERTED) if y.shape[-1] >= _SEVERAL else (_INVERTED,)
+    _substitute(x, inverses.mT if upper else inverses, out, upper, sizes)
     return out[..., 0] if vector else out
 
 
-def _inverses(x: Any, blocks: list[slice], upper: bool, unitriangular: bool) -> Any:
-    """Those of the blocks on the diagonal, side by side, the last one filled up by an identity.
+def _substitute(x: Any, inverses: Any, y: Any, upper: bool, sizes: tuple[int, ...]) -> None:
+    """Make y the solution, by blocks of the first of `sizes`, each by blocks of the next one; those of the last one have inverses."""
+    n, (size, *finer) = x.shape[-1], sizes
+    starts = range(0, n, size)
+    for start in reversed(starts) if upper else starts:
+        stop = min(start + size, n)
+        part = y[..., start:stop, :]
+        known = slice(stop, n) if upper else slice(0, start)
+        if known.start < known.stop:
+            part -= _matmul(x[..., start:stop, known], y[..., known, :])
+        i = start // _INVERTED
+        if finer:
+            _substitute(x[..., start:stop, start:stop], inverses[..., i:, :, :], part, upper, tuple(finer))
+        else:
+            part[...] = _matmul(inverses[..., i, : stop - start, : stop - start], part)
 
-    The LU factorisation of an upper triangle is itself, so nothing is lost by it; lower triangles are transposed.
+
+def inverses_of_blocks(x: Any, size: int, unitriangular: bool = False) -> Any:
+    """The inverses of the blocks of `size` rows on the diagonal of lower triangles (..., M, M), side by side.
+
+    (..., blocks, S, S) with a power of 2 for S; the blocks are filled up by an identity. Only the triangles are read. That of
+    ``[[a, 0], [c, b]]`` is ``[[a', 0], [-b' c a', b']]`` with the inverses of a and b: so from those of 1, 2, 4, ... rows come
+    those of twice as many, of all blocks at once.
     """
-    stacked = numpy.empty((*x.shape[:-2], len(blocks), _BLOCK, _BLOCK), x.dtype)
-    stacked[...] = numpy.eye(_BLOCK, dtype=x.dtype)
-    for i, rows in enumerate(blocks):
-        block = x[..., rows, rows]
-        size = rows.stop - rows.start
-        stacked[..., i, :size, :size] = block if upper else numpy.swapaxes(block, -1, -2)
-    if unitriangular:
-        numpy.einsum("...ii->...i", stacked)[...] = 1
-    found = numpy.linalg.inv(numpy.triu(stacked))
-    return found if upper else numpy.swapaxes(found, -1, -2)
+    n, whole = x.shape[-1], 1 << (size - 1).bit_length()
+    if n <= min(
+        size, _INVERTED
+    ):  # one call of LAPACK takes less: an upper triangle is its own LU factorisation, nothing is lost
+        upper = numpy.triu(x.mT, 1) + numpy.eye(n, dtype=x.dtype) if unitriangular else numpy.triu(x.mT)
+        return numpy.linalg.inv(upper).mT[..., None, :, :]
+    blocks = numpy.zeros((*x.shape[:-2], -(-n // size), whole, whole), x.dtype)
+    for i, start in enumerate(range(0, n, size)):
+        rows = slice(start, min(start + size, n))
+        blocks[..., i, : rows.stop - start, : rows.stop - start] = x[..., rows, rows]
+    inverses = numpy.zeros_like(blocks)
+    diagonal, given = (_on_diagonal(z, 1)[..., 0, 0] for z in (inverses, blocks))
+    diagonal[...] = 1
+    with numpy.errstate(all="ignore"):
+        if not unitriangular:
+            numpy.divide(1, given, out=diagonal, where=given != 0)
+        half = 1
+        while half < whole:
+            pairs = _on_diagonal(inverses, 2 * half)
+            a, b, c = pairs[..., :half, :half], pairs[..., half:, half:], _on_diagonal(blocks, 2 * half)[..., half:, :half]
+            numpy.negative(b * c * a if half == 1 else b @ (c @ a), out=pairs[..., half:, :half])
+            half *= 2
+    return inverses
+
+
+def _on_diagonal(x: Any, size: int) -> Any:
+    """A view of the blocks (size, size) on the diagonal of each matrix of a contiguous array."""
+    *outer, step, across = x.strides
+    shape = (*x.shape[:-2], x.shape[-1] // size, size, size)
+    return numpy.ndarray(shape, x.dtype, x, 0, (*outer, size * (step + across), step, across))

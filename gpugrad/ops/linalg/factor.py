@@ -6,6 +6,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from gpugrad.arrays.kernels import Kernels
 from gpugrad.families import A, composite, primitive
 from gpugrad.ops.contraction import matmul
 from gpugrad.ops.elementwise import conj
@@ -52,9 +53,12 @@ def _of_small(g: Any, out: Any) -> Any:
     return (s + adjoint(s)) * 0.5
 
 
+_TRIANGLE = Kernels("cholesky_triangle", lambda x: array_namespace(x).linalg.cholesky(x), standard=False)
+
+
 @primitive(x=_cholesky_rule)
 def _cholesky(x: Any, /) -> Any:
-    return on_finite(array_namespace(x).linalg.cholesky, x)
+    return on_finite(_TRIANGLE[type(x)], x)
 
 
 @composite

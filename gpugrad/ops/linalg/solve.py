@@ -68,7 +68,7 @@ def _columns(x: Any, y_shape: tuple[int, ...]) -> Any:
 
 def _solve_x(g: Any, x: Any, out: Any, y_shape: tuple[int, ...]) -> Any:
     adjusted = _solve(matrix_transpose(x), _columns(g, y_shape))
-    return -matmul(adjusted, matrix_transpose(_columns(out, y_shape)))
+    return matmul(-adjusted, matrix_transpose(_columns(out, y_shape)))
 
 
 def _solve_y(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
@@ -115,7 +115,7 @@ def _triangle(x: Any, upper: bool, unitriangular: bool) -> Any:
 
 def _triangular_x(g: Any, x: Any, out: Any, y_shape: tuple[int, ...], upper: bool, unitriangular: bool) -> Any:
     adjusted = _transposed_solution(g, x, y_shape, upper, unitriangular)
-    return -_triangle(matmul(adjusted, matrix_transpose(_columns(out, y_shape))), upper, unitriangular)
+    return _triangle(matmul(-adjusted, matrix_transpose(_columns(out, y_shape))), upper, unitriangular)
 
 
 def _triangular_y(g: Any, x: Any, y_shape: tuple[int, ...], upper: bool, unitriangular: bool) -> Any:

@@ -1,0 +1,61 @@
+"""Triangular systems of NumPy's arrays: blocks of every size, and how little is lost where triangles are ill-conditioned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gpugrad.arrays.triangular import inverses_of_blocks, solve_triangular
+from gpugrad.testing import assert_close
+
+RNG = np.random.default_rng(0)
+
+
+def system(n: int, columns: int, dtype: str, batch: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """Lower triangles, with nan above, and right-hand sides."""
+    x, y = RNG.uniform(-0.2, 0.2, (*batch, n, n)) + 2 * np.eye(n), RNG.normal(size=(*batch, n, columns))
+    if np.dtype(dtype).kind == "c":
+        x, y = x + 0.1j * RNG.normal(size=x.shape), y - 1j * RNG.normal(size=y.shape)
+    return np.where(np.tri(n, dtype=bool), x, np.nan).astype(dtype), y.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("batch", [(), (2, 3)])
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (16, 3), (17, 1), (33, 20), (150, 1), (150, 9), (0, 2), (40, 0)])
+def test_systems_of_any_size(n: int, columns: int, batch: tuple[int, ...], dtype: str) -> None:
+    x, y = system(n, columns, dtype, batch)
+    triangle = np.tril(x)
+    for unitriangular in (False, True):
+        found = solve_triangular(x, y, upper=False, unitriangular=unitriangular)
+        expected = np.linalg.solve(np.tril(x, -1) + np.eye(n, dtype=dtype) if unitriangular else triangle, y)
+        assert found.dtype == dtype
+        assert_close(found, expected)
+        assert_close(solve_triangular(x.mT, y, upper=True, unitriangular=unitriangular), np.linalg.solve(
+            np.triu(x.mT, 1) + np.eye(n, dtype=dtype) if unitriangular else triangle.mT, y
+        ))  # fmt: skip
+
+
+def test_leading_axes_broadcast() -> None:
+    x, _ = system(20, 1, "float64", (3, 1))
+    y = RNG.normal(size=(2, 20, 5))
+    assert_close(solve_triangular(x, y, upper=False, unitriangular=False), np.linalg.solve(np.tril(x), y))
+    assert_close(solve_triangular(x[0, 0], y, upper=False, unitriangular=False), np.linalg.solve(np.tril(x[0, 0]), y))
+
+
+@pytest.mark.parametrize("size", [1, 5, 16, 20])
+def test_inverses_are_those_of_the_blocks_on_the_diagonal(size: int) -> None:
+    x, _ = system(43, 1, "complex128", (2,))
+    found = inverses_of_blocks(x, size)
+    for i, start in enumerate(range(0, 43, size)):
+        block = np.tril(x[:, start : start + size, start : start + size])
+        rows = block.shape[-1]
+        assert_close(found[:, i, :rows, :rows], np.linalg.inv(block))
+
+
+def test_a_residual_is_small_where_the_condition_is_large() -> None:
+    """Triangles of normally distributed numbers, whose condition grows exponentially with their size."""
+    rng = np.random.default_rng(1)
+    x, y = np.tril(rng.normal(size=(100, 100)), -1) + np.eye(100), rng.normal(size=(100, 3))
+    found = solve_triangular(x, y, upper=False, unitriangular=True)
+    assert np.linalg.cond(x) > 1e12
+    assert (np.abs(x @ found - y) < 1e-12 * (np.abs(x) @ np.abs(found))).all()
