@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from gpugrad.arrays.products import SPELLINGS
-from gpugrad.arrays.triangular import inverses_of_blocks
+from gpugrad.arrays.triangular import inverses_of_blocks, solve_triangular
 
 _matmul = SPELLINGS["matmul"]
 
@@ -40,8 +40,8 @@ def cholesky_triangle(x: Any) -> Any:
         triangle = out[..., rows, rows]
         triangle[...] = numpy.linalg.cholesky(panel[..., :size, :])
         if after.start < n:
-            inverse = inverses_of_blocks(triangle, size)[..., 0, :size, :size]
-            out[..., after, rows] = _matmul(panel[..., size:, :], _adjoint(inverse))
+            below = solve_triangular(triangle, _adjoint(panel[..., size:, :]), upper=False, unitriangular=False)
+            out[..., after, rows] = _adjoint(below)
     return out
 
 

@@ -24,7 +24,7 @@ _MANY = 2**14  # elements from which on a sum takes longer than finding a kernel
 
 
 @cache
-def _kernels() -> Any:
+def kernels() -> Any:
     """The module of the kernels; None where NumPy's products are not those of OpenBLAS, and may be quicker (Accelerate, MKL)."""
     config: Any = numpy.show_config("dicts")
     if "openblas" not in config["Build Dependencies"]["blas"].get("name", "").lower():
@@ -34,8 +34,8 @@ def _kernels() -> Any:
 
 def _large(x: Any, y: Any, bias: Any = None) -> Any:
     """x @ y + bias of arrays with two axes or more by our own threads; None where NumPy should do it."""
-    kernels = _kernels()
-    return None if kernels is None else kernels.product(x, y, bias)
+    found = kernels()
+    return None if found is None else found.product(x, y, bias)
 
 
 @_spells("matmul")
@@ -97,8 +97,8 @@ def _linear_dbias(g: Any, /) -> Any:
     if len(rows) == 1:
         return rows[0]
     if rows.size >= _MANY:
-        kernels = _kernels()
-        out = None if kernels is None else kernels.column_sums(rows)
+        found = kernels()
+        out = None if found is None else found.column_sums(rows)
         if out is not None:
             return out
     if rows.dtype.kind == "V":  # bfloat16

@@ -1,4 +1,4 @@
-"""Triangles of NumPy's matrices, by products of matrices: inverses of their blocks, and triangular systems.
+"""Triangular systems of NumPy's matrices: by substitution in a kernel, or by products with the inverses of blocks where there is none.
 
 NumPy itself would factorise the triangle. SciPy's BLAS has a routine for such systems, but threads of its own, which wait for work
 at the expense of ours: by turns with products on our threads both take several times as long.
@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy
 
-from gpugrad.arrays.products import SPELLINGS
+from gpugrad.arrays.products import SPELLINGS, kernels
 
 _matmul = SPELLINGS["matmul"]
 
+_SMALLEST = 1024
+"""Elements of the triangles from which on there is a kernel: below, compiling it may never pay off."""
+
+_ROWS, _ELEMENTS = 256, 2**16
+"""Of what a kernel solves before the others hear of it: rows, if that is not more, elements."""
+
 _INVERTED = 32
 """Rows of the blocks on the diagonal that are inverted. Where triangles are ill-conditioned, larger ones cost accuracy."""
-
-_TOGETHER = 128
-"""Rows that are solved for before the others hear of it, if there are several columns: enough for good products."""
-
-_SEVERAL = 5
 
 
 def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> Any:
@@ -36,27 +37,57 @@ def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> 
     x = x.astype(dtype, copy=False)
     out = numpy.empty((*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *y.shape[-2:]), dtype)
     out[...] = y
-    inverses = inverses_of_blocks(x.mT if upper else x, _INVERTED, unitriangular)
-    sizes = (_TOGETHER, _INVERTED) if y.shape[-1] >= _SEVERAL else (_INVERTED,)
-    _substitute(x, inverses.mT if upper else inverses, out, upper, sizes)
+    if x.size >= _SMALLEST and kernels() is not None and _substituted(x, out, upper, unitriangular):
+        return out[..., 0] if vector else out
+    lower = x.mT if upper else x
+    inverses, triangles = inverses_of_blocks(lower, _INVERTED, unitriangular), _triangles(lower, _INVERTED, unitriangular)
+    blocks = (inverses.mT, triangles.mT) if upper else (inverses, triangles)
+    with numpy.errstate(all="ignore"):  # LAPACK says nothing, either
+        _divide(x, *blocks, out, upper)
     return out[..., 0] if vector else out
 
 
-def _substitute(x: Any, inverses: Any, y: Any, upper: bool, sizes: tuple[int, ...]) -> None:
-    """Make y the solution, by blocks of the first of `sizes`, each by blocks of the next one; those of the last one have inverses."""
-    n, (size, *finer) = x.shape[-1], sizes
+def _substituted(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
+    """Make y the solution by the kernel; False where there is none for these operands, and nothing was done."""
+    n, size = x.shape[-1], max(_ROWS, _ELEMENTS // max(y.shape[-1], 1))
     starts = range(0, n, size)
     for start in reversed(starts) if upper else starts:
         stop = min(start + size, n)
-        part = y[..., start:stop, :]
-        known = slice(stop, n) if upper else slice(0, start)
+        part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
         if known.start < known.stop:
             part -= _matmul(x[..., start:stop, known], y[..., known, :])
-        i = start // _INVERTED
-        if finer:
-            _substitute(x[..., start:stop, start:stop], inverses[..., i:, :, :], part, upper, tuple(finer))
-        else:
-            part[...] = _matmul(inverses[..., i, : stop - start, : stop - start], part)
+        if not kernels().substitute(x[..., start:stop, start:stop], part, upper, unitriangular):
+            return False  # of the first block, as of all
+    return True
+
+
+def _divide(x: Any, inverses: Any, triangles: Any, y: Any, upper: bool) -> None:
+    """Make y the solution by the blocks on the diagonal and their inverses."""
+    n = x.shape[-1]
+    starts = range(0, n, _INVERTED)
+    for start in reversed(starts) if upper else starts:
+        stop, i = min(start + _INVERTED, n), start // _INVERTED
+        part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
+        if known.start < known.stop:
+            part -= _matmul(x[..., start:stop, known], y[..., known, :])
+        inverse, triangle = (blocks[..., i, : stop - start, : stop - start] for blocks in (inverses, triangles))
+        solution = _matmul(inverse, part)
+        # What is left over, divided once more: without it a solution would not be as good as that of substitution.
+        part -= _matmul(triangle, solution)
+        solution += _matmul(inverse, part)
+        part[...] = solution
+
+
+def _triangles(x: Any, size: int, unitriangular: bool) -> Any:
+    """The blocks of `size` rows on the diagonal of lower triangles (..., M, M), side by side: (..., blocks, size, size), with zeros."""
+    n = x.shape[-1]
+    out = numpy.zeros((*x.shape[:-2], -(-n // size), size, size), x.dtype)
+    for i, start in enumerate(range(0, n, size)):
+        rows = slice(start, min(start + size, n))
+        out[..., i, : rows.stop - start, : rows.stop - start] = numpy.tril(x[..., rows, rows])
+    if unitriangular:
+        numpy.einsum("...ii->...i", out)[...] = 1
+    return out
 
 
 def inverses_of_blocks(x: Any, size: int, unitriangular: bool = False) -> Any:
@@ -67,9 +98,8 @@ def inverses_of_blocks(x: Any, size: int, unitriangular: bool = False) -> Any:
     those of twice as many, of all blocks at once.
     """
     n, whole = x.shape[-1], 1 << (size - 1).bit_length()
-    if n <= min(
-        size, _INVERTED
-    ):  # one call of LAPACK takes less: an upper triangle is its own LU factorisation, nothing is lost
+    if n <= min(size, _INVERTED):
+        # One call of LAPACK takes less: an upper triangle is its own LU factorisation, nothing is lost.
         upper = numpy.triu(x.mT, 1) + numpy.eye(n, dtype=x.dtype) if unitriangular else numpy.triu(x.mT)
         return numpy.linalg.inv(upper).mT[..., None, :, :]
     blocks = numpy.zeros((*x.shape[:-2], -(-n // size), whole, whole), x.dtype)

@@ -1,4 +1,4 @@
-/* Products of matrices on the CPU: out (M, N) = x (M, K) y (K, N) + bias (N), or stacks of them. product.py says why.
+/* Products of matrices on the CPU: out (M, N) = x (M, K) y (K, N) + bias (N), or stacks of them; triangular systems. product.py says why.
 
    The result is cut into blocks, and these into tiles of sums that stay in registers. For each step along K a tile takes a few
    numbers of x and a few vectors of y. y is packed into panels of as many columns as a tile has, [panel][k][PANEL], which are read
@@ -202,6 +202,46 @@ void product(char *const *p, const int64_t *n, const double *s, char *scratch, i
                 i += rows_of[shape];
             }
         }
+    }
+}
+
+enum { SIZE, WIDE, RIGHT_STEP, RIGHT_NEXT, STEP, ACROSS, NEXT, FIRST, RIGHT_FIRST, UNIT, WIDE_BLOCK };
+
+/* p: right sides (stack, K, N), which the solutions replace, and triangles (K, K) whose element (i, k) is at n[FIRST] + i n[STEP] +
+   k n[ACROSS], as row i of the right side is at n[RIGHT_FIRST] + i n[RIGHT_STEP]: a triangle is a lower one, or is read from its
+   last element. Some rows at a time, what was solved for is taken off by a product and the rest by substitution. An item is a block
+   of the right side's columns. */
+void substitute(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end) {
+    const int64_t size = n[SIZE], along = (n[WIDE] - 1) / n[WIDE_BLOCK] + 1, step = n[STEP], across = n[ACROSS];
+    T *panels = (T *)scratch, *packed = panels + size * ((n[WIDE_BLOCK] + PANEL - 1) / PANEL * PANEL);
+    for (int64_t item = begin; item < end; item++) {
+        const int64_t column = item % along * n[WIDE_BLOCK], columns = least(n[WIDE_BLOCK], n[WIDE] - column);
+        T *right = (T *)p[0] + item / along * n[RIGHT_NEXT] + n[RIGHT_FIRST] + column;
+        const T *triangle = (const T *)p[1] + item / along * n[NEXT] + n[FIRST];
+        pack_rows(panels, right, n[RIGHT_STEP], size, columns);
+        for (int64_t i = 0, rows; i < size; i += rows, triangle += rows * step) {
+            const int shape = shape_of(size - i);
+            rows = rows_of[shape];
+            for (int64_t k = 0; k < i; k++)
+                for (int64_t r = 0; r < rows; r++) packed[k * rows + r] = triangle[r * step + k * across];
+            for (int64_t c = 0; c < columns; c += PANEL) {
+                const int64_t vectors = (least(PANEL, columns - c) - 1) / LANES + 1;
+                T known[M * PANEL], *panel = panels + c * size, *found = panel + i * PANEL;
+                const Tile t = {packed, panel, NULL, known, 0, PANEL, PANEL, i, vectors * LANES, 0};
+                tiles[1][shape][vectors - 1](&t);
+                for (int64_t r = 0; r < rows; r++)
+                    for (int64_t v = 0; v < vectors * LANES; v += LANES) {
+                        Vector x = *(Vector *)(found + r * PANEL + v) - *(Vector *)(known + r * PANEL + v);
+                        for (int64_t q = 0; q < r; q++)
+                            x -= triangle[r * step + (i + q) * across] * *(Vector *)(found + q * PANEL + v);
+                        if (!n[UNIT]) x /= triangle[r * step + (i + r) * across];
+                        *(Vector *)(found + r * PANEL + v) = x;
+                    }
+            }
+        }
+        for (int64_t c = 0; c < columns; c += PANEL)
+            for (int64_t i = 0; i < size; i++)
+                memcpy(right + i * n[RIGHT_STEP] + c, panels + c * size + i * PANEL, (size_t)least(PANEL, columns - c) * sizeof(T));
     }
 }
 

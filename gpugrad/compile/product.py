@@ -1,4 +1,4 @@
-"""Products of NumPy's matrices by kernels written in C, product.c: the plans for them, by the shapes and strides of the operands.
+"""Products of NumPy's matrices, and triangular systems, by kernels written in C, product.c: the plans for them, by shapes and strides.
 
 NumPy's own products are as quick on one thread. But OpenBLAS, which most builds of NumPy have underneath, keeps threads of its own:
 after each product they look for the next one for some 20 milliseconds, and take processors from all other kernels meanwhile. A
@@ -21,9 +21,10 @@ from gpugrad.compile.runtime import get_num_threads, plan
 _ROWS, _COLUMNS, _DEPTH = 256, 192, 384  # of a block, at most: what is packed of x and y stays in the second level of the cache
 _PANEL = 48  # columns of the widest panel of product.c
 _LEAST_BLOCK = 2**20  # multiplications, some 20 microseconds
+_SUBSTITUTED = 2**16  # elements of the right side of a block, at most
 _FEWEST = 4  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
 _NANOSECONDS = 0.005  # of a float32 multiplication and addition, about, and for each byte
-_KERNELS = ("product", "column_sums")
+_KERNELS = ("product", "substitute", "column_sums")
 
 _Shape = tuple[int, ...]
 _Layout = tuple[
@@ -108,6 +109,52 @@ def _block(stack: int, rows: int, columns: int, depth: int, threads: int) -> tup
         else:
             break
     return high, wide
+
+
+def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
+    """Write the solutions of triangular systems x, (..., K, K) or one (K, K), over the right sides y (..., K, N), whose rows are contiguous.
+
+    Only the triangle is read. False where there is no kernel for these operands, and nothing was done.
+    """
+    if not suits(x, y) or not x.flags.aligned or not y.flags.aligned or not y.flags.writeable:
+        return False
+    call = _substitution(x.dtype.char, x.shape, x.strides, y.shape, y.strides, upper, unitriangular)
+    if call is None:
+        return False
+    launch, made = call
+    launch(made, y, x)
+    return True
+
+
+@functools.lru_cache(1024)
+def _substitution(
+    kind: str, x_shape: _Shape, x_strides: _Shape, y_shape: _Shape, y_strides: _Shape, upper: bool, unitriangular: bool
+) -> tuple[Any, bytes] | None:
+    """The launcher and the plan; None where there is no kernel, or nothing to compute."""
+    itemsize = numpy.dtype(kind).itemsize
+    size, columns, stack = y_shape[-2], y_shape[-1], math.prod(y_shape[:-2])
+    if x_shape[-2:] != (size, size) or x_shape[:-2] not in ((), y_shape[:-2]) or not size * columns * stack:
+        return None
+    of_x, of_y = _layout(x_shape, x_strides, itemsize), _layout(y_shape, y_strides, itemsize)
+    found = handwritten(__file__, kind, _KERNELS) if of_x and of_y and (not of_y[0] or columns == 1) else None
+    if of_x is None or of_y is None or found is None:
+        return None
+    launch, addresses = found
+    pitch = y_strides[-2] // itemsize
+    step, across = (1, of_x[1]) if of_x[0] else (of_x[1], 1)
+    last, sign = (size - 1, -1) if upper else (0, 1)
+    threads = get_num_threads()
+    wide = -(-columns // (threads if stack < threads else 1))
+    wide = min(-(-wide // _PANEL) * _PANEL, max(_PANEL, _SUBSTITUTED // size // _PANEL * _PANEL))
+    integers = (
+        size, columns, sign * pitch, of_y[2], sign * step, sign * across, of_x[2], last * (step + across), last * pitch,
+        unitriangular, wide,
+    )  # fmt: skip
+    lanes = -(-columns // 8) * 8
+    cost = stack * size * size * (lanes * itemsize * _NANOSECONDS / 2 + 0.5)
+    scratch = itemsize * size * (wide + 8)
+    items = stack * -(-columns // wide)
+    return launch, plan(addresses["substitute"], items, int(cost), 2, 1, 0, scratch, integers=integers)
 
 
 def column_sums(x: Any) -> Any:

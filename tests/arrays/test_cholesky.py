@@ -48,3 +48,12 @@ def test_what_is_not_positive_definite_is_refused_in_any_block(place: int) -> No
     x[place, place] = -1
     with pytest.raises(gg.LinAlgError, match=r"^cholesky: got .*float64 \(200, 200\): Matrix is not positive definite"):
         gg.linalg.cholesky(x)
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-8, 1e-12])
+def test_matrices_that_are_nearly_singular_are_factorised_as_well_as_by_lapack(noise: float) -> None:
+    """Those of Gaussian processes with little noise, whose blocks are as ill-conditioned as the whole."""
+    points = np.linspace(0, 1, 400)
+    x = np.exp(-np.square(points - points[:, None]) * 50) + noise * np.eye(400)
+    triangle = cholesky.cholesky_triangle(x)
+    assert abs(triangle @ triangle.T - x).max() < 1e-14

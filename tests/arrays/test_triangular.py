@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gpugrad.arrays import triangular
 from gpugrad.arrays.triangular import inverses_of_blocks, solve_triangular
 from gpugrad.testing import assert_close
 
@@ -19,6 +20,15 @@ def system(n: int, columns: int, dtype: str, batch: tuple[int, ...] = ()) -> tup
     return np.where(np.tri(n, dtype=bool), x, np.nan).astype(dtype), y.astype(dtype)
 
 
+@pytest.fixture(params=["by a kernel, if there is one", "by inverses"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "by inverses":
+        monkeypatch.setattr(triangular, "kernels", lambda: None)
+    else:
+        monkeypatch.setattr(triangular, "_SMALLEST", 1)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
 @pytest.mark.parametrize("batch", [(), (2, 3)])
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (16, 3), (17, 1), (33, 20), (150, 1), (150, 9), (0, 2), (40, 0)])
@@ -35,6 +45,7 @@ def test_systems_of_any_size(n: int, columns: int, batch: tuple[int, ...], dtype
         ))  # fmt: skip
 
 
+@pytest.mark.usefixtures("way")
 def test_leading_axes_broadcast() -> None:
     x, _ = system(20, 1, "float64", (3, 1))
     y = RNG.normal(size=(2, 20, 5))
@@ -52,6 +63,30 @@ def test_inverses_are_those_of_the_blocks_on_the_diagonal(size: int) -> None:
         assert_close(found[:, i, :rows, :rows], np.linalg.inv(block))
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("noise", [1e-2, 1e-8, 1e-12])
+def test_as_good_as_substitution(noise: float) -> None:
+    """For the triangles of Gaussian processes with little noise: a solution has a residual of rounding errors, however large its error."""
+    points = np.linspace(0, 1, 400)
+    x = np.linalg.cholesky(np.exp(-np.square(points - points[:, None]) * 50) + noise * np.eye(400))
+    for columns in (1, 30):
+        expected = RNG.normal(size=(400, columns))
+        y = x @ expected
+        found = solve_triangular(x, y, upper=False, unitriangular=False)
+        assert abs(x @ found - y).max() < 2e-14
+        found = solve_triangular(x.T, x.T @ expected, upper=True, unitriangular=False)
+        assert abs(x.T @ found - x.T @ expected).max() < 2e-14
+
+
+def test_triangles_of_several_blocks_and_many_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triangular, "_ROWS", 40)
+    monkeypatch.setattr(triangular, "_ELEMENTS", 100)
+    x, y = system(150, 9, "float64", (2,))
+    assert_close(solve_triangular(x, y, upper=False, unitriangular=False), np.linalg.solve(np.tril(x), y))
+    assert_close(solve_triangular(x.mT, y, upper=True, unitriangular=False), np.linalg.solve(np.tril(x).mT, y))
+
+
+@pytest.mark.usefixtures("way")
 def test_a_residual_is_small_where_the_condition_is_large() -> None:
     """Triangles of normally distributed numbers, whose condition grows exponentially with their size."""
     rng = np.random.default_rng(1)

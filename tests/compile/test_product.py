@@ -133,6 +133,50 @@ def test_what_has_no_kernel():
     assert native.product(x, unaligned) is None
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("stack", [(), (3,), (2, 2)], ids=str)
+def test_substitution(dtype, stack):
+    """For lower and upper triangles that lie either way, with nan in what is not read; against the product with the solution."""
+    for size, columns, across, upper, unit in itertools.product((1, 7, 9, 100), (1, 8, 25, 49), *[[False, True]] * 3):
+        whole = matrix((*stack, size, size), dtype, across=across) * 0.2 + 2 * np.eye(size, dtype=dtype)
+        read = np.tri(size, dtype=bool).T if upper else np.tri(size, dtype=bool)
+        triangle = np.where(read, whole, 0)
+        if unit:
+            triangle = np.where(np.eye(size, dtype=bool), dtype(1), triangle)
+        whole[...] = np.where(read ^ np.eye(size, dtype=bool) if unit else read, whole, np.nan)
+        y = matrix((*stack, size, columns), dtype, seed=1)
+        for x, kept in ((whole, triangle), (whole[(0,) * len(stack)], triangle[(0,) * len(stack)])):
+            found = y.copy()
+            assert native.substitute(x, found, upper, unit)
+            bound = np.matmul(abs(kept), abs(found)) + abs(y)
+            assert (abs(np.matmul(kept, found) - y) <= 4 * np.sqrt(size) * np.finfo(dtype).eps * bound).all()
+
+
+def test_substitution_in_a_part_of_an_array():
+    x, large = np.tril(matrix((30, 30), np.float64)) + 5 * np.eye(30), np.full((40, 20), np.nan)
+    y = matrix((30, 9), np.float64, seed=1)
+    large[3:33, 4:13] = y
+    assert native.substitute(x, large[3:33, 4:13], False, False)
+    np.testing.assert_allclose(x @ large[3:33, 4:13], y, atol=1e-12)
+    assert np.isnan(large).sum() == 800 - 270
+
+
+def test_systems_that_have_no_kernel():
+    x, y = np.eye(8), np.ones((8, 5))
+    before = y.copy()
+    for triangle, right in (
+        (x.astype(np.complex128), y.astype(np.complex128)),
+        (x.astype(np.float32), y),
+        (x[:7, :7], y),
+        (x[::-1], y),
+        (np.stack([x, x]), y),
+        (x, np.asfortranarray(y)),
+        (x, np.broadcast_to(y, (2, 8, 5))),
+    ):
+        assert not native.substitute(triangle, right, False, False)
+    np.testing.assert_array_equal(y, before)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 127), (200, 128), (77, 300), (128, 512), (5, 65)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_column_sums(shape, dtype):
@@ -147,7 +191,7 @@ def test_column_sums(shape, dtype):
 def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     """Of matmul, of linear and of its gradients; small ones do not."""
     seen = []
-    monkeypatch.setattr(products, "_kernels", lambda: native)
+    monkeypatch.setattr(products, "kernels", lambda: native)
     monkeypatch.setattr(
         native, "product", lambda x, y, bias=None, found=native.product: seen.append(x.shape) or found(x, y, bias)
     )
