@@ -56,4 +56,4 @@ def test_matrices_that_are_nearly_singular_are_factorised_as_well_as_by_lapack(n
     points = np.linspace(0, 1, 400)
     x = np.exp(-np.square(points - points[:, None]) * 50) + noise * np.eye(400)
     triangle = cholesky.cholesky_triangle(x)
-    assert abs(triangle @ triangle.T - x).max() < 1e-14
+    assert abs(triangle @ triangle.T - x).max() < 2e-14
