@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import machine, peak_memory
 from benchmarks.apart import apart
 from benchmarks.libraries import FASTEST, GPUGRAD, LIBRARIES, PYTORCH
+from gpugrad.bench import method
 from gpugrad.bench.method import Column, Comparison, Row, disagreement, excess, interleaved, numbers, ratio_to_fastest, spreads
 
 Step = Callable[[], Any]
@@ -88,13 +89,13 @@ class Contest:
         return [count for count in self.threads if count <= machine.cores()] or [machine.threads()]
 
 
-def run(module: ModuleType, device: str, rounds: int) -> list[Row]:
-    """The rows of a module's contests: times, then memory."""
+def run(module: ModuleType, device: str, rounds: int, case: str = "") -> list[Row]:
+    """The rows of a module's contests, or of those of one case: times, then memory."""
     name = module.__name__.removeprefix("benchmarks.")
-    contests: Sequence[Contest] = module.CONTESTS
-    counts = sorted({count for contest in contests for count in contest.thread_counts()})
-    found = [row for count in counts for row in apart("contest", rounds, (count,), name, device)]
-    for i, contest in enumerate(contests):
+    contests = _of_case(name, case)
+    counts = sorted({count for contest in contests.values() for count in contest.thread_counts()})
+    found = [row for count in counts for row in apart("contest", rounds, (count,), name, device, case)]
+    for i, contest in contests.items():
         if contest.memory_limit is not None:
             work = f"{contest.work}, peak memory"
             arguments = ("contest", name, str(i))
@@ -102,10 +103,16 @@ def run(module: ModuleType, device: str, rounds: int) -> list[Row]:
     return found
 
 
-def rows(rounds: int, name: str, device: str) -> list[Row]:
-    """The times of those contests of ``benchmarks.<name>`` that want as many threads as this process has."""
-    contests: Sequence[Contest] = importlib.import_module(f"benchmarks.{name}").CONTESTS
+def rows(rounds: int, name: str, device: str, case: str) -> list[Row]:
+    """The times of those contests of ``benchmarks.<name>`` that want as many threads as this process has, of a case if one is named."""
+    contests = _of_case(name, case).values()
     return [timed(contest, device, rounds) for contest in contests if machine.threads() in contest.thread_counts()]
+
+
+def _of_case(name: str, case: str) -> dict[int, Contest]:
+    """The contests of ``benchmarks.<name>`` by their places, all of them or those of a case."""
+    contests: Sequence[Contest] = importlib.import_module(f"benchmarks.{name}").CONTESTS
+    return {i: contest for i, contest in enumerate(contests) if case in ("", contest.case)}
 
 
 def timed(contest: Contest, device: str, rounds: int, burst: float = BURST) -> Row:
@@ -160,6 +167,18 @@ def timed(contest: Contest, device: str, rounds: int, burst: float = BURST) -> R
     comparisons += [comparison for comparison in plain if comparison.label not in told_of]
     note = "; ".join(notes)
     return Row(contest.case, contest.work, contest.unit, figures, comparisons, note=note, size=contest.size, first=first)
+
+
+def side_by_side(
+    case: str, work: str, steps: Mapping[str, Step], limits: Mapping[str, float], *, rounds: int, tolerance: float
+) -> Row:
+    """The row of steps that are prepared, on the CPU, by the names of their libraries, gpugrad's first.
+
+    `limits` says how many times as long as one of them gpugrad may take.
+    """
+    columns: dict[str, Build] = {name: lambda problem, device, step=step: step for name, step in steps.items()}
+    targets = [Target(limit, (name,)) for name, limit in limits.items()]
+    return timed(Contest(case, work, lambda: None, columns, targets, tolerance=tolerance), "cpu", rounds, method.BURST)
 
 
 def _columns(contest: Contest, device: str) -> list[tuple[str, str, str]]:

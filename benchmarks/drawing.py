@@ -195,7 +195,7 @@ def _dot(canvas: Canvas, axis: Log, y: float, dot: Dot, peers: Sequence[str], *,
 
 
 def _curves(picture: Curves) -> Canvas:
-    left, right, top, bottom = 0.75, 6.0, TOP, 3.9
+    left, right, top, bottom = 0.75, 5.7, TOP, 3.9
     canvas = Canvas(WIDTH, bottom + 0.6, picture)
     points = [point for curve in picture.curves for point in curve.points]
     across = Log([point[0] for point in points], left, right, room=0.04)

@@ -1,146 +1,162 @@
-"""The laws by which times grow: t = fixed + factor * n**power, fitted to the rows of a series, or the reason why none is stated.
+"""The laws by which times grow, fitted to the rows of a series: a fixed cost and a cost per unit of what grows, or why none is stated.
 
-What is minimised is the squared error of log(t), so that all sizes count alike. The interval of the power spans that of fits to times
-drawn anew from each row's quartiles (a parametric bootstrap) and those of all fits that leave one size out, which tell whether it
-hangs on one row.
+With which power of a size the work grows is known: layers cost what they cost each, matrices grow with the square of their width. So two
+constants are fitted, neither below 0. What is minimised is the squared error of log(t), so that all sizes count alike. The interval of
+the cost per unit spans that of the fits that leave one size out, which tell whether it hangs on one row, and of fits to times drawn from
+between the quartiles.
 """
 
 from __future__ import annotations
 
-import importlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy
 
 from benchmarks.report import number
-from gpugrad.bench.method import Row, Spread
+from gpugrad.bench.method import Comparison, Row, Spread, ratio_label
 
-FEWEST = 5
-"""Sizes that a fit of three constants needs, one of which is left out in turn."""
+FEWEST = 3
+"""Sizes that a fit of two constants needs, so that one can be left out."""
 
-WIDEST = 0.5
-"""The widest interval with which a power is stated."""
+FURTHEST = 1.5
+"""How many times its law a time may be, or the law the time. Two that are off by more, one each way, can be 2.25 times apart: then the
+law does not even tell a size from its double."""
 
-LEAST = 2.0
-"""How many times the smallest time the largest must be: of less it cannot be told how it grows."""
+DRAWS = 20
 
-DRAWS = 40
-POWERS = (0.0, 4.0)
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-_DEVIATION = 1.349  # a normal distribution's quartiles are so many standard deviations apart
+
+@dataclass(frozen=True)
+class Unit:
+    """What grows: a word for it, and the power of a size that counts it."""
+
+    name: str
+    power: int = 1
+
+
+UNITS: Mapping[str, Unit] = {
+    "growth.width": Unit("width^2", 2),
+    "growth.depth": Unit("layer"),
+    "growth.batch": Unit("row"),
+    "growth.tensors": Unit("tensor"),
+    "growth.graph": Unit("op"),
+}
+"""By the case of a series: those of cases/growth.py."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The law of a column: seconds for a size n are ``fixed + factor * n**power``. None for what the times do not tell; `text` says it."""
+    """The law of a column: seconds for a size n are ``fixed + cost * n**power``, with the interval of `cost`. None where none is stated.
+
+    `furthest` is the time that is furthest from the law, as a multiple of what that says. `text` says all, or why there is no law.
+    """
 
     case: str
     column: str
-    fixed: float | None
-    factor: float | None
-    power: float | None
-    power_low: float | None
-    power_high: float | None
+    unit: str
+    power: int
     text: str
+    fixed: float | None = None
+    cost: float | None = None
+    low: float | None = None
+    high: float | None = None
+    furthest: float | None = None
 
 
 def fits(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """The law of every column of every series of rows, as JSON takes it."""
-    return [asdict(fit(case, column, points)) for case, columns in _series(rows).items() for column, points in columns.items()]
+    return [asdict(one) for found in _laws(rows).values() for one in found]
 
 
 def told(rows: Sequence[Row]) -> list[Row]:
-    """The rows; the largest of each series notes the laws, which begin with the name of their column."""
-    found = list(rows)
-    for case, columns in _series(rows).items():
-        laws = [f"{column}: {fit(case, column, points).text}" for column, points in columns.items()]
-        largest = max((row for row in found if row.case == case and _fitted(row)), key=lambda row: row.size or 0)
-        note = "; ".join([*filter(None, [largest.note]), *laws])
-        found[found.index(largest)] = replace(largest, note=note)
-    return found
+    """The rows, and one for each series: the cost per unit, its ratios to the peers', and the laws, which begin with their columns."""
+    return [*rows, *(_row(case, found) for case, found in _laws(rows).items())]
 
 
-def _fitted(row: Row) -> bool:
-    return bool(row.size) and not row.void and row.unit in _SECONDS
+def _row(case: str, laws: Sequence[Fit]) -> Row:
+    """Its ratios have a unit: they follow from those of the sizes, and are not counted beside them."""
+    per = f"per {UNITS[case].name}"
+    costs = {one.column: (one.cost, one.low or 0.0, one.high or 0.0) for one in laws if one.cost}
+    unit, scale = _unit(min((cost for cost, *_ in costs.values()), default=1.0))
+    figures = {name: Spread(*(value / scale for value in values)) for name, values in costs.items()}
+    ours = laws[0].column
+    ratios = [
+        Comparison(ratio_label(ours, name), _quotient(figures[ours], theirs), unit=per)
+        for name, theirs in figures.items()
+        if name != ours and ours in figures and theirs.low
+    ]
+    return Row(case, f"cost {per}", unit, figures, ratios, note="; ".join(f"{one.column}: {one.text}" for one in laws))
 
 
-def _series(rows: Iterable[Row]) -> dict[str, dict[str, list[tuple[float, Spread]]]]:
-    """Sizes and seconds by case and column."""
-    found: dict[str, dict[str, list[tuple[float, Spread]]]] = {}
+def _quotient(a: Spread, b: Spread) -> Spread:
+    return Spread(a.median / b.median, a.low / b.high, a.high / b.low)
+
+
+def _laws(rows: Iterable[Row]) -> dict[str, list[Fit]]:
+    """By case, for every column."""
+    series: dict[str, dict[str, list[tuple[int, Spread]]]] = {}
     for row in rows:
-        if _fitted(row):
+        if row.case in UNITS and row.size and not row.void:
             for column, spread in row.figures.items():
                 scale = _SECONDS[row.unit]
                 seconds = Spread(spread.median * scale, spread.low * scale, spread.high * scale)
-                found.setdefault(row.case, {}).setdefault(column, []).append((float(row.size or 0), seconds))
-    return found
+                series.setdefault(row.case, {}).setdefault(column, []).append((row.size, seconds))
+    return {case: [fit(case, column, points) for column, points in columns.items()] for case, columns in series.items()}
 
 
-def fit(case: str, column: str, points: Sequence[tuple[float, Spread]]) -> Fit:
+def fit(case: str, column: str, points: Sequence[tuple[int, Spread]]) -> Fit:
     """The law of one column, from sizes and seconds."""
-
-    def refused(why: str, low: float | None = None, high: float | None = None) -> Fit:
-        return Fit(case, column, None, None, None, low, high, f"no law: {why}")
-
-    sizes = numpy.array([size for size, _ in points])
-    seconds = numpy.array([spread.median for _, spread in points])
+    name, power = UNITS[case].name, UNITS[case].power
     if len(points) < FEWEST:
-        return refused(f"{len(points)} sizes are too few")
-    if seconds[sizes.argmax()] < LEAST * seconds[sizes.argmin()]:
-        return refused(f"less than {LEAST:g} times as long for the largest size as for the smallest")
-    fixed, factor, power = constants(sizes, seconds)
+        return Fit(case, column, name, power, f"no law: {len(points)} sizes are too few")
+    units = numpy.asarray([float(size) ** power for size, _ in points])
+    seconds, low, high = numpy.asarray([(spread.median, spread.low, spread.high) for _, spread in points]).T
+    fixed, cost = constants(units, seconds)
+    times = seconds / (fixed + cost * units)
+    i = int(numpy.abs(numpy.log(times)).argmax())
+    furthest = float(times[i])
+    apart = max(furthest, 1 / furthest)
+    if apart > FURTHEST:
+        why = f"no law: at size {points[i][0]:,} the time is {number(furthest)} times that of the best fit"
+        return Fit(case, column, name, power, why, furthest=furthest)
     generator = numpy.random.default_rng(0)
-    deviation = numpy.array([math.log(spread.high / spread.low) / _DEVIATION for _, spread in points])
-    draws = [seconds * numpy.exp(deviation * generator.standard_normal(len(points))) for _ in range(DRAWS)]
-    keep = ~numpy.eye(len(points), dtype=bool)
-    others = [(sizes, drawn) for drawn in draws] + [(sizes[k], seconds[k]) for k in keep]
-    powers = [power, *(constants(*given, first=(fixed, factor, power))[2] for given in others)]
-    low, high = min(powers), max(powers)
-    if high - low > WIDEST:
-        return refused(f"the power may be anything between {low:.2f} and {high:.2f}", low, high)
+    draws = [numpy.exp(generator.uniform(numpy.log(low), numpy.log(high))) for _ in range(DRAWS)]
+    others = [(units, drawn) for drawn in draws] + [(units[k], seconds[k]) for k in ~numpy.eye(len(points), dtype=bool)]
+    costs = [cost, *(constants(*given)[1] for given in others)]
+    scale = _unit(cost)[1]
     start = f"{duration(fixed)} + " if fixed > seconds.min() / 100 else ""
-    text = f"{start}{duration(factor)} n^{power:.2f} (power {low:.2f} to {high:.2f})"
-    return Fit(case, column, fixed, factor, power, low, high, text)
+    interval = f"{number(min(costs) / scale)} to {number(max(costs) / scale)}"
+    text = f"{start}{duration(cost)} per {name} ({interval}, within {100 * (apart - 1):.0f} %)"
+    return Fit(case, column, name, power, text, fixed, cost, min(costs), max(costs), furthest)
 
 
-Constants = tuple[float, float, float]
-"""fixed, factor and power, in seconds; none of them is negative."""
+_SHARES = 10.0 ** numpy.linspace(-6, 6, 241)
+_GRID = numpy.concatenate([[(0.0, 1.0)], numpy.stack([_SHARES, numpy.ones_like(_SHARES)], axis=1), [(1.0, 0.0)]])
+"""Shares of the fixed cost and of the largest size's units, from one without the other to the other without the one."""
 
 
-def constants(sizes: Any, seconds: Any, first: Constants | None = None) -> Constants:
-    """Those that fit best, searched for from several starts, or from `first`."""
-    least_squares = importlib.import_module("scipy.optimize").least_squares  # slow to import, and only a fit needs it
+def constants(units: Any, seconds: Any) -> tuple[float, float]:
+    """The fixed cost and the cost per unit that fit best. With their shares the best whole is known, so one number is searched for."""
+    largest = units.max()
+    grid = _GRID
+    for _ in range(3):  # each time between the neighbours of what was best
+        logarithms = numpy.log(seconds) - numpy.log(grid @ [numpy.ones_like(units), units / largest])
+        best = int(logarithms.var(axis=1).argmin())
+        fixed, grown = numpy.exp(logarithms[best].mean()) * grid[best]
+        grid = numpy.linspace(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)], 41)
+    return float(fixed), float(grown / largest)
 
-    largest, longest = float(sizes.max()), float(seconds.max())
-    n, t = sizes / largest, seconds / longest  # so that at the largest size the law is fixed + factor
-    logarithms = numpy.log(t)
 
-    def error(found: Any) -> Any:
-        fixed, factor, power = found
-        return numpy.log(fixed + factor * n**power) - logarithms
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
-    def slopes(found: Any) -> Any:
-        fixed, factor, power = found
-        grown = n**power
-        whole = fixed + factor * grown
-        return numpy.stack([1 / whole, grown / whole, factor * grown * numpy.log(n) / whole], axis=1)
 
-    bounds = ([0.0, 1e-9, POWERS[0]], [2.0, 4.0, POWERS[1]])
-    if first is None:
-        starts = [(t.min() * share, 1.0, power) for share in (0.05, 0.9) for power in (0.7, 1.6)]
-    else:
-        fixed, factor, power = first
-        starts = [tuple(numpy.clip((fixed / longest, factor * largest**power / longest, power), *bounds))]
-    best = min((least_squares(error, start, slopes, bounds) for start in starts), key=lambda found: found.cost)
-    fixed, factor, power = (float(x) for x in best.x)
-    return fixed * longest, factor * longest / largest**power, power
+def _unit(seconds: float) -> tuple[str, float]:
+    """The unit in which a time is readable, in seconds."""
+    return next(((unit, one) for unit, one in _SECONDS.items() if seconds >= one), ("ns", 1e-9))
 
 
 def duration(seconds: float) -> str:
     """A time in the unit in which it is readable."""
-    units: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-    unit = next((unit for unit, one in units.items() if seconds >= one), "ns")
-    return f"{number(seconds / units[unit])} {unit}"
+    unit, scale = _unit(seconds)
+    return f"{number(seconds / scale)} {unit}"

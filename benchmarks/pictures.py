@@ -212,7 +212,7 @@ def _curves(rows: Sequence[Row], libraries: Sequence[str]) -> list[Picture]:
             Curve(
                 name,
                 [(float(row["size"]), *_quartiles(row["figures"][name])) for row in there if name in row["figures"]],
-                _short(_law(name, [row for row in rows if row["case"] == case])),
+                _law(name, [row for row in rows if row["case"] == case]),
             )
             for name in names
         ]
@@ -243,16 +243,10 @@ def _common(works: Sequence[str]) -> str:
 
 
 def _law(name: str, rows: Sequence[Row]) -> str:
-    """What a case says of one column alone, such as the exponent that fits it: comparisons, and notes that begin with its name."""
-    found = [c for row in rows for c in row["comparisons"] if name in c["label"] and not peer(c)]
-    told = [f"{c['label'].replace(name, '').strip(' ,:')} {number(c['spread']['median'])} {c['unit']}" for c in found]
-    told += [note.removeprefix(name) for row in rows for note in row["note"].split("; ") if note.startswith(name)]
-    return "; ".join(" ".join(text.strip(" ,:").split()) for text in told)
-
-
-def _short(law: str) -> str:
-    """The law without the interval of its power, or that there is none, without the reason: what fits beside a curve."""
-    return law.partition(" (power")[0].partition(": ")[0]
+    """What a case notes of one column, without its interval or the reason why there is no law: what fits beside a curve."""
+    start = f"{name}: "
+    notes = (note.removeprefix(start) for row in rows for note in row["note"].split("; ") if note.startswith(start))
+    return next(notes, "").partition(" (")[0].partition(": ")[0]
 
 
 def _quartiles(spread: Mapping[str, float]) -> tuple[float, float, float]:

@@ -24,13 +24,15 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         figures = [_figure(row["figures"].get(name), row["unit"]) for name in columns]
         if row["void"] or not row["comparisons"]:
-            last = f"VOID: {row['void']}" if row["void"] else row["note"]
+            last = f"VOID: {row['void']}" if row["void"] else "" if row["figures"] else row["note"]
             lines.append([row["case"], row["work"], *figures, "", "", "", "", last])
             continue
         for i, comparison in enumerate(row["comparisons"]):
             start = [row["case"], row["work"], *figures] if i == 0 else ["", "", *[""] * len(columns)]
             lines.append([*start, *_cells(comparison)])
-    notes = [f"{row['case']}: {row['note']}" for row in rows if row["note"] and (row["void"] or row["comparisons"])]
+    notes = [
+        f"{row['case']}: {row['note']}" for row in rows if row["note"] and (row["void"] or row["figures"] or row["comparisons"])
+    ]
     return "\n".join([markdown(lines), *(["", *notes] if notes else [])])
 
 

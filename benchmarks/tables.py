@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.conclusions import peer, sides, verdict
+from benchmarks.growth import FURTHEST
 from benchmarks.report import number
 from benchmarks.run import NAMES
 
@@ -59,7 +60,9 @@ GROUPS = (
     Group(
         "growth",
         "How cost grows",
-        "The same work in growing sizes, and the law that fits.",
+        "The same work in growing sizes, and the laws that fit: a fixed cost and a cost per unit of what grows. In brackets stands what that "
+        "cost varies between, if one size is left out or if times are others within their quartiles, and how far the times are from the "
+        f"law at most. Where one is more than {FURTHEST:g} times the law, or the law more than that times it, none is stated.",
         ("growth",),
     ),
     Group(
@@ -94,7 +97,7 @@ def grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def not_run(row: Row) -> bool:
     """Whether a row only says why there is nothing to say."""
-    return not row["void"] and not row["figures"] and not row["comparisons"]
+    return row["note"].startswith("not run: ") and not (row["void"] or row["figures"] or row["comparisons"])
 
 
 def command(rows: Iterable[Row]) -> str:
@@ -165,7 +168,7 @@ def columns(rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row["figures"]))
     lines = [["case", "work", *names]]
     for row in rows:
-        ratios = {peer(c): f"; ratio {spread(c['spread'])}" for c in row["comparisons"] if peer(c)}
+        ratios = {_other(c): f"; ratio {spread(c['spread'])}" for c in row["comparisons"]}
         figures = [
             spread(row["figures"][name], row["unit"]) + ratios.get(name, "") if name in row["figures"] else "" for name in names
         ]
@@ -175,9 +178,14 @@ def columns(rows: Sequence[Row]) -> str:
         + ("" if comparison["limit"] is None else f"; target {_target(comparison)}")
         for row in rows
         for comparison in row["comparisons"]
-        if peer(comparison) not in row["figures"]
+        if _other(comparison) not in row["figures"]
     ]
     return _with_notes("\n".join([lean(lines), *(["", *told] if told else [])]), rows)
+
+
+def _other(comparison: Mapping[str, Any]) -> str:
+    """The other column of a ratio; empty for what is none."""
+    return (sides(comparison["label"]) or ("", ""))[1]
 
 
 def _with_notes(text: str, rows: Sequence[Row]) -> str:

@@ -57,7 +57,7 @@ CASES: dict[str, Callable[[str, int], list[Row]]] = {
     "bandwidth": bandwidth.run,
     "gemm": gemm.run,
     **{name: functools.partial(contest.run, module) for name, module in CONTESTS.items()},
-    "layers": layers.run,
+    "layers": functools.partial(contest.run, layers),
     "optimizers": optimizers.run,
     "deep": deep.run,
     "growth": growth.run,
@@ -67,7 +67,7 @@ CASES: dict[str, Callable[[str, int], list[Row]]] = {
 }
 
 PARTS: dict[str, Callable[[str, int], list[Row]]] = {
-    **{f"layers.{name}": functools.partial(layers.run, names=(name,)) for name in layers.WORKS},
+    **{one.case: functools.partial(contest.run, layers, case=one.case) for one in layers.CONTESTS},
     **{f"growth.{name}": functools.partial(growth.run, names=(name,)) for name in growth.SERIES},
 }
 """What a case consists of, where that can be run alone."""

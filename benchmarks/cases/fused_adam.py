@@ -12,7 +12,7 @@ import gpugrad as gg
 from benchmarks import machine, peers
 from benchmarks.apart import apart
 from benchmarks.cases.adam_by_hand import BETA1, BETA2, EPS, LR, update
-from benchmarks.side_by_side import side_by_side
+from benchmarks.contest import side_by_side
 from gpugrad.bench.method import Row, not_run
 
 SIZE = 1_000_000

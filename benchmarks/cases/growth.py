@@ -77,11 +77,11 @@ def graph() -> Iterator[Contest]:
 SERIES: Mapping[str, Callable[[], Iterator[Contest]]] = {
     series.__name__: series for series in (width, depth, batch, tensors, graph)
 }
-"""What grows, by name; the series of contests of a name differ in their size alone."""
+"""What grows, by name; the contests of a series differ in their size alone. ../growth.py knows the unit of each."""
 
 
 def run(device: str, rounds: int, names: Sequence[str] = tuple(SERIES)) -> list[Row]:
-    """A row for each size; the largest of a series tells the laws."""
+    """A row for each size, then one for each series, with its laws."""
     found = []
     for name in names:
         found += apart("cases.growth", min(rounds, ROUNDS), (machine.threads(),), name, device)

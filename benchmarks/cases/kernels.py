@@ -13,7 +13,7 @@ import numpy
 import gpugrad as gg
 from benchmarks import peers
 from benchmarks.apart import apart
-from benchmarks.side_by_side import side_by_side
+from benchmarks.contest import side_by_side
 from gpugrad.bench.method import Row, not_run
 from gpugrad.nn import functional
 

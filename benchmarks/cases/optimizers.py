@@ -10,8 +10,8 @@ import numpy
 import gpugrad as gg
 from benchmarks import peers
 from benchmarks.apart import apart
+from benchmarks.contest import side_by_side
 from benchmarks.peak_memory import measured
-from benchmarks.side_by_side import side_by_side
 from gpugrad.bench.method import Row, not_run
 
 SHAPE = (200, 250)

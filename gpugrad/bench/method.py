@@ -237,6 +237,6 @@ def numbers(result: Any) -> list[float]:
         result = result.detach().cpu().numpy()
     if hasattr(result, "get"):  # an array of CuPy's
         result = result.get()
-    flat = numpy.asarray(result, dtype=numpy.float64).reshape(-1)
+    flat = numpy.asarray(result).reshape(-1)
     chosen = flat[:: max(1, flat.size // SAMPLES)][:SAMPLES]
-    return [*(float(x) for x in chosen), float(numpy.mean(flat))]
+    return [*(float(x) for x in chosen), float(numpy.mean(flat, dtype=numpy.float64))]

@@ -121,8 +121,13 @@ def test_what_concerns_the_cpu_alone_is_not_run_on_a_gpu(case: str) -> None:
     assert "not run" in row.note and "--device cpu" in row.note
 
 
-def measured_once(columns: list[Any], *, rounds: int) -> dict[str, list[float]]:
-    return {column.name: [1.0 + number] * rounds for number, column in enumerate(columns)}
+def measured_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns take 1 s, 2 s, and so on."""
+
+    def interleaved(columns: list[Any], *, rounds: int, burst: float) -> dict[str, list[float]]:
+        return {column.name: [1.0 + number] * rounds for number, column in enumerate(columns)}
+
+    monkeypatch.setattr(module("contest"), "interleaved", interleaved)
 
 
 @pytest.mark.usefixtures("without_peers")
@@ -132,7 +137,7 @@ def test_columns_of_a_row_compute_the_same(name: str, monkeypatch: pytest.Monkey
     case = module(f"cases.{name}")
     if name != "kernels":
         monkeypatch.setattr(case, "SIZE", 2000)
-    monkeypatch.setattr(module("side_by_side"), "interleaved", measured_once)
+    measured_in_no_time(monkeypatch)
     rows = case.rows(3)
     assert [row.void for row in rows] == [""] * len(rows)
     assert all(row.figures["gpugrad"].median == 1e3 for row in rows)
@@ -144,10 +149,12 @@ def small(contest: Any) -> Any:
     return dataclasses.replace(contest, problem=contest.small or contest.problem, columns=columns)
 
 
-@pytest.mark.parametrize("name", ["op", "chain", "tiny", "black_scholes", "gaussian_process", "hvp", "einsum", "checkpointing"])
+@pytest.mark.parametrize(
+    "name", ["op", "chain", "tiny", "black_scholes", "gaussian_process", "hvp", "einsum", "checkpointing", "layers"]
+)
 def test_columns_of_a_contest_compute_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contest = module("contest")
-    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    measured_in_no_time(monkeypatch)
     for one in module(f"cases.{name}").CONTESTS:
         row = contest.timed(small(one), "cpu", 3)
         assert (row.void, row.note) == ("", "")
@@ -156,7 +163,7 @@ def test_columns_of_a_contest_compute_the_same(name: str, monkeypatch: pytest.Mo
 
 def test_limits_are_of_gpugrad_alone_or_of_what_it_takes_longer_than_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
     contest = module("contest")
-    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    measured_in_no_time(monkeypatch)
     by_hand = "NumPy by hand"
     limits = (contest.Limit(2.0), contest.Limit(0.5, by_hand), contest.Limit(3.0, "not there"))
     one = dataclasses.replace(small(module("cases.chain").CONTESTS[0]), targets=limits, unit="ms", repeats=1)
@@ -171,7 +178,7 @@ def test_limits_are_of_gpugrad_alone_or_of_what_it_takes_longer_than_a_column(mo
 @pytest.mark.parametrize("name", ["width", "depth", "batch", "tensors", "graph"])
 def test_the_smallest_size_of_a_series_is_measured(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     contest = module("contest")
-    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    measured_in_no_time(monkeypatch)
     smallest = next(module("cases.growth").SERIES[name]())
     row = contest.timed(small(smallest), "cpu", 3)
     assert (row.void, row.note, row.size) == ("", "", smallest.size)
@@ -212,7 +219,7 @@ def test_checkpoints_change_no_gradient() -> None:
 def test_the_result_of_a_step_is_read_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may write into the same memory."""
     contest = module("contest")
-    monkeypatch.setattr(contest, "interleaved", lambda columns, **options: measured_once(columns, rounds=3))
+    measured_in_no_time(monkeypatch)
 
     def counting(start: float) -> Callable[[Any, str], Callable[[], Any]]:
         def build(problem: Any, device: str) -> Callable[[], Any]:
@@ -261,7 +268,7 @@ def test_imports_are_timed_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_optimizer_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     case = module("cases.optimizers")
     monkeypatch.setattr(case, "SHAPE", (4, 5))
-    monkeypatch.setattr(module("side_by_side"), "interleaved", measured_once)
+    measured_in_no_time(monkeypatch)
     rows = case.rows(3)
     assert [row.work.removesuffix(", 400 parameters in 20 tensors") for row in rows] == list(case.OPTIMIZERS)
     assert [(row.void, row.figures["gpugrad"].median) for row in rows] == [("", 1e3)] * len(rows)
@@ -287,29 +294,31 @@ def test_the_memory_of_an_optimizer_is_that_of_parameters_gradients_and_state() 
         assert 16e6 * 0.9 < int(peak) < 16e6 * 1.15
 
 
-@pytest.mark.usefixtures("without_peers")
 @pytest.mark.parametrize("name", ["conv2d", "lstm", "gpt"])
-def test_layers_have_a_time_and_a_peak_of_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = module("cases.layers")
-    work = layers.WORKS[name]
-    monkeypatch.setitem(layers.WORKS, name, dataclasses.replace(work, shape=(2, *work.shape[1:])))
-    monkeypatch.setattr(layers, "interleaved", measured_once)
-    monkeypatch.setattr(layers.peak_memory, "measured", lambda case, work, *arguments: method.Row(case, work))
+def test_a_layer_can_be_run_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = module("contest")
+    monkeypatch.setattr(contest.machine, "threads", lambda: 2)
+    monkeypatch.setattr(contest, "apart", lambda name, rounds, threads, *arguments: contest.rows(rounds, *arguments))
+    monkeypatch.setattr(contest, "timed", lambda one, *arguments: method.Row(one.case, one.work))
+    monkeypatch.setattr(contest.peak_memory, "measured", lambda case, work, *arguments: method.Row(case, work))
     time, memory = module("cases").PARTS[f"layers.{name}"]("cpu", 3)
-    assert (time.void, time.figures["gpugrad"].median) == ("", 1e3)
-    assert memory.work.endswith("peak memory")
+    assert time.case == memory.case == f"layers.{name}"
+    assert (time.work.rpartition(", ")[2], memory.work.rpartition(", ")[2]) == ("forward + backward", "peak memory")
+    assert [row.case for row in module("cases").CASES["layers"]("cpu", 3)] == [
+        f"layers.{one}" for _ in range(2) for one in ("conv2d", "lstm", "gpt")
+    ]
 
 
 def test_the_memory_of_a_layer_is_measured_in_its_own_process(capsys: pytest.CaptureFixture[str]) -> None:
-    module("peak_memory").main("cases.layers", "gpugrad", "cpu", "conv2d")
+    module("peak_memory").main("contest", "gpugrad", "cpu", "cases.layers", "0")
     peak, how = capsys.readouterr().out.split(" ", 1)
     assert int(peak) > (64 * 64 * 28 * 28 * 4 if "VmHWM" in how else -1)  # at least the result
 
 
 def test_a_row_is_void_if_a_column_computes_something_else() -> None:
-    steps: dict[str, Callable[[], Any]] = {"a": lambda: np.ones(3), "b": lambda: np.asarray([1.0, 1.0, 1.1])}
-    row = module("side_by_side").side_by_side("case", "work", steps, {}, rounds=1, tolerance=1e-3)
-    assert row.void.startswith("b gave 1.1 and a 1 as number 3 of 4")
+    steps: dict[str, Callable[[], Any]] = {"gpugrad": lambda: np.ones(3), "NumPy by hand": lambda: np.asarray([1.0, 1.0, 1.1])}
+    row = module("contest").side_by_side("case", "work", steps, {}, rounds=1, tolerance=1e-3)
+    assert row.void.startswith("NumPy by hand gave 1.1 and gpugrad 1 as number 3 of 4")
 
 
 def test_rows_of_another_process_come_back_with_their_number_of_threads(

@@ -145,12 +145,13 @@ def test_differences_and_bare_figures_have_no_verdict(made: Made) -> None:
 
 
 def test_growth_has_a_table_and_a_picture_per_case_with_what_fits(made: Made) -> None:
-    fit = Comparison("gpugrad: exponent", Spread(1.9, 1.8, 2.0))
+    law = Comparison("gpugrad / JAX jit", Spread(0.5, 0.4, 0.6), unit="per layer")
+    figures = {"gpugrad": Spread(3.0, 2.9, 3.2), "JAX jit": Spread(6.0, 5.9, 6.2)}
     rows = [row("growth.width", f"width {n}", "ms", ratio(0.5), size=n) for n in (8, 16)]
-    text = section(made(*rows, row("growth.width", "fit", "ms", fit, figures={}, size=None)), "How cost grows")
+    text = section(made(*rows, row("growth.width", "cost", "us", law, figures=figures, size=None)), "How cost grows")
     assert "### By width" in text and "](benchmarks/growth-width.svg)" in text
     assert "| `growth.width` | width 8 | 2 ms (1.9 to 2.1) | 4 ms (3.9 to 4.1); ratio 0.5 (0.45 to 0.55) |" in text
-    assert "- fit: gpugrad: exponent 1.9 (1.8 to 2)" in text
+    assert "| `growth.width` | cost | 3 us (2.9 to 3.2) | 6 us (5.9 to 6.2); ratio 0.5 (0.4 to 0.6) |" in text
 
 
 def test_first_steps_are_compile_time(made: Made) -> None:

@@ -36,6 +36,13 @@ def test_a_result_file_gives_the_table_back(tmp_path: Path) -> None:
     assert "not run: no time was left" in report.table(rows)
 
 
+def test_what_a_row_notes_beside_its_figures_stands_below_the_table() -> None:
+    row = method.Row("growth.width", "cost", "ns", {"gpugrad": method.Spread(2.0, 1.9, 2.1)}, note="a law")
+    table, below = module("report").table([row]).split("\n\n")
+    assert "2 ns" in table and "a law" not in table
+    assert below == "growth.width: a law"
+
+
 def test_losses_of_two_devices_are_compared_by_epoch() -> None:
     training = module("main_job")
     end = "\ntest accuracy 97.22% on a device after 1.0 s\n"
