@@ -32,7 +32,10 @@ from gpugrad.modes import DEBUG, flags, start, stop
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import add, conj, real
+from gpugrad.ops.indexing import add_in_place, getitem_gradient, is_basic
+from gpugrad.ops.large import SMALLEST, THREADED, add_at, add_into, on_threads, threaded
 from gpugrad.ops.reduction import sum
+from gpugrad.ownership import IN_DICT, alone, ours
 from gpugrad.tape import Edge, Joint, Leaf, Node, Output, Tensor, raw
 
 
@@ -46,6 +49,9 @@ def _owned_definition(x: Any, alone: bool, /) -> Any:
 
 _ADD_INTO = Kernels("add_into", _add_into_definition, standard=False)
 _OWNED = Kernels("owned", _owned_definition, standard=False)
+
+_LARGE = 1 << 14
+"""Elements from which on a sum that records is computed in place: of fewer, another array takes less time than the calls."""
 
 # Two threads may differentiate graphs that share leaves.
 _ACCUMULATING = threading.Lock()
@@ -73,16 +79,21 @@ def sweep(
     state = _Sweep(targets, create_graph, retain)
     token = start(record=create_graph)
     try:
-        with numpy.errstate(all="ignore"):
-            if several_gpus():
-                state.place = _enter_device_of
-                with on(Device("cuda")):  # back to where CuPy computes now
-                    state.run(roots)
-            else:
-                state.run(roots)
-            return state.finish()
+        return _quietly(state, roots)
     finally:
         stop(token)
+
+
+@numpy.errstate(all="ignore")  # as a decorator in half the time of a block
+def _quietly(state: _Sweep, roots: Sequence[tuple[Node, Any]]) -> list[Any]:
+    """Run a sweep, without warnings about nan and inf."""
+    if several_gpus():
+        state.place = _enter_device_of
+        with on(Device("cuda")):  # back to where CuPy computes now
+            state.run(roots)
+    else:
+        state.run(roots)
+    return state.finish()
 
 
 class _Sweep:
@@ -94,9 +105,9 @@ class _Sweep:
         self.targets = targets
         self.debug = bool(flags() & DEBUG)
         self.place: Callable[[Any], None] | None = None  # called with every gradient before it is processed
-        self.wanted = {node.number for node in targets} if targets is not None else set()
+        self.wanted = {node.number for node in targets} if targets else set()
         # What was created before the oldest target cannot depend on any of them.
-        self.oldest = min(self.wanted, default=0)
+        self.oldest = min(self.wanted) if targets else 0
         self.heap: list[int] = []  # negated numbers of the nodes that have a gradient and await their visit
         self.nodes: dict[int, Node] = {}
         self.gradients: dict[int, Any] = {}
@@ -112,6 +123,7 @@ class _Sweep:
         pop_node, pop_gradient = nodes.pop, gradients.pop
         create_graph, retain, deliver, oldest = self.create_graph, self.retain, self.deliver, self.oldest
         place, masks, all_leaves = self.place, self.live, self.targets is None
+        large = threaded() if THREADED and not create_graph and not debug else None
         while heap:
             number = -heappop(heap)
             node = pop_node(number)
@@ -138,7 +150,13 @@ class _Sweep:
                 if key < oldest:
                     continue
                 function = rule.numpy if type(g) is ndarray else rule.function
-                if len(residuals) == 1:  # a call with a star takes longer
+                if function is getitem_gradient and key in gradients:
+                    gradient = None  # which may be what has arrived
+                    if live is None and not debug and self.add_at(key, g, residuals[0]):
+                        continue
+                if large and rule.op in large and type(g) is ndarray and g.size >= SMALLEST:
+                    gradient = on_threads(function, g, residuals)
+                elif len(residuals) == 1:  # a call with a star takes longer
                     gradient = function(g, residuals[0])
                 else:
                     gradient = function(g, *residuals) if residuals else function(g)
@@ -173,7 +191,7 @@ class _Sweep:
         if gradient.shape != parent.shape:
             gradient = unbroadcast(gradient, parent.shape)
         # The dtype object of the library, as the parent's is; that of a Tensor is NumPy's.
-        dtype = raw(gradient).dtype if self.create_graph else gradient.dtype
+        dtype = gradient.array.dtype if self.create_graph else gradient.dtype
         if dtype is not parent.dtype and dtype != parent.dtype:
             gradient = cast(gradient, parent.dtype)
         key = parent.number
@@ -191,13 +209,34 @@ class _Sweep:
             if live is not None:
                 self.live[key] = live
         if self.create_graph:
-            gradients[key] = add(gradients[key], gradient)
-        elif key in self.owned:
+            if gradient.array.size >= _LARGE and ours(gradients, key):
+                gradients[key] = add_in_place(gradients[key], gradient)
+            else:
+                gradients[key] = add(gradients[key], gradient)
+        elif key in self.owned and type(gradients[key]) is not ndarray:
             total = gradients[key]
             gradients[key] = _ADD_INTO[type(total)](total, gradient)
         else:
-            gradients[key] = add(gradients[key], gradient)
+            if key in self.owned or ours(gradients, key):
+                add_into(gradients[key], gradient)
+            else:
+                gradients[key] = add(gradients[key], gradient)
             self.owned.add(key)
+
+    def add_at(self, key: int, gradient: Any, where: Any) -> bool:
+        """Add a gradient to elements `where` of what has arrived at a node; False if that cannot be done in place."""
+        gradients = self.gradients
+        if key in self.live or not is_basic(where) or not (key in self.owned or ours(gradients, key)):
+            return False
+        total = gradients[key].array if self.create_graph else gradients[key]
+        if type(total) is not ndarray or total.dtype != gradient.dtype:
+            return False
+        if self.create_graph:
+            gradients[key] = add_in_place(gradients[key], gradient, where)
+        else:
+            add_at(total, gradient, where)
+            self.owned.add(key)
+        return True
 
     def lift(self, node: Node, edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
         """The edges with Tensors for residuals: operands linked to their nodes, the result to this node."""
@@ -283,8 +322,10 @@ class _Sweep:
             total = add(leaf.grad, conj(g) if self._is_complex(leaf) else g)
             total.array = _OWNED[type(total.array)](total.array, True)
             return total
-        if type(gradients[key]) is ndarray and gradients[key].base is None and getrefcount(gradients[key]) == _IN_DICT:
-            g = gradients[key]  # the usual case of what outgoing does
+        if type(gradients[key]) is ndarray and (  # the usual cases of what outgoing does
+            getrefcount(gradients[key]) == IN_DICT if gradients[key].base is None else alone(gradients, key)
+        ):
+            g = gradients[key]
             if g.flags.writeable and g.dtype.kind != "c":
                 return Tensor(g)
         g = self.outgoing(gradients, leaf)
@@ -297,38 +338,13 @@ class _Sweep:
             arrived[key] = conj(arrived[key])
         if self.create_graph:
             return Tensor(arrived[key].array, arrived[key].node)
-        alone = _alone(arrived, key)  # before the array is an argument of the call, which would count as one more holder
-        return _OWNED[type(arrived[key])](arrived[key], alone)
+        free = alone(arrived, key)  # before the array is an argument of the call, which would count as one more holder
+        return _OWNED[type(arrived[key])](arrived[key], free)
 
     @staticmethod
     def _is_complex(node: Node) -> bool:
         kind = getattr(node.dtype, "kind", None)  # NumPy's dtypes have it, which is quicker than to translate them
         return kind == "c" if kind is not None else node.dtype is not None and numpy_dtype(node.dtype).kind == "c"
-
-
-def _alone(arrays: dict[int, Any], key: int) -> bool:
-    """Whether only `arrays` holds the array at `key`, and only that array the memory that it is a view of.
-
-    Told by reference counts: a gradient may be that of other nodes too, the user's own, or a view of one.
-    """
-    base = getattr(arrays[key], "base", None)
-    if base is not None:
-        # Only of an array that owns its memory is the count that of all who see it: a capsule or a memoryview lends others'.
-        if getrefcount(base) != _LOCAL or type(base) is not type(arrays[key]) or base.base is not None:
-            return False
-        if not base.flags.owndata:
-            return False
-    return getrefcount(arrays[key]) == _IN_DICT
-
-
-def _reference_counts() -> tuple[int, int]:
-    """What _alone sees for an array in a dict, and for the base of one: it depends on the version of Python."""
-    arrays = {0: numpy.empty(2)[:1]}
-    base = getattr(arrays[0], "base", None)
-    return getrefcount(arrays[0]), getrefcount(base)
-
-
-_IN_DICT, _LOCAL = _reference_counts()
 
 
 def _enter_device_of(g: Any) -> None:

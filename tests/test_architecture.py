@@ -23,7 +23,7 @@ MODULES = {
 FLOORS = (
     ("errors", "modes", "trees", "pytorch_names", "compile.sizes"),
     ("arrays",),
-    ("tape", "debug", "cuda", "holders", "mixed_precision"),
+    ("tape", "debug", "cuda", "holders", "mixed_precision", "ownership"),
     ("compile",),
     ("families", "joint", "multi_output"),
     ("ops",),

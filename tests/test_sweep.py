@@ -14,6 +14,7 @@ from tensors import leaf
 
 import gpugrad as gg
 from gpugrad.errors import DTypeError, GraphError, RuleError, ShapeError
+from gpugrad.families import TABLES
 from gpugrad.sweep import cast, unbroadcast
 from gpugrad.testing import assert_close
 
@@ -810,3 +811,93 @@ def test_two_threads_add_to_the_same_leaf():
     finally:
         sys.setswitchinterval(interval)
     assert values(x.grad) == [600.0]
+
+
+# Gradients that are added up in place ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def every_size_large(monkeypatch):
+    monkeypatch.setattr("gpugrad.sweep._LARGE", 0)
+
+
+def test_gradients_of_slices_are_added_into_one_array(monkeypatch):
+    made = []
+    scatter = TABLES["scatter_add"][np.ndarray]
+    monkeypatch.setitem(TABLES["scatter_add"], np.ndarray, lambda *args: made.append(1) or scatter(*args))
+    x = leaf(np.arange(12.0).reshape(4, 3))
+    parts = [x[0], x[1:3], x[..., 0], x[2, 1], x[:, None, ::-2], x[gg.tensor([True, False, True, False])]]
+    gg.gradients([(i + 1) * gg.sum(part * part) for i, part in enumerate(parts)], x)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.usefixtures("every_size_large")
+def test_gradients_of_slices_add_up(create_graph):
+    keys = [
+        0,
+        slice(1, 3),
+        (..., 0),
+        (2, 1),
+        (slice(None), None, slice(None, None, -2)),
+        np.asarray([True, False, True, False]),
+    ]
+    keys += [[0, 0, 3], 0]
+    numbers = np.arange(12.0).reshape(4, 3)
+    x = leaf(numbers)
+    y = leaf(1.0)
+    parts = [(i + 1) * x[key] ** 3 for i, key in enumerate(keys)]
+    total = gg.stack([gg.sum(y * part) for part in parts]).sum() + gg.sum(x**3)
+    found = gg.gradients(total, x, create_graph=create_graph)
+    count = np.ones_like(numbers)
+    for i, key in enumerate(keys):
+        np.add.at(count, key, i + 1)
+    np.testing.assert_allclose(found.array, 3 * count * numbers**2)
+    if create_graph:
+        second, mixed = gg.gradients(gg.sum(found), [x, y])
+        np.testing.assert_allclose(second.array, 6 * count * numbers)
+        np.testing.assert_allclose(mixed.array, np.sum(3 * (count - 1) * numbers**2))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.usefixtures("every_size_large")
+def test_what_others_hold_of_a_gradient_stays(create_graph):
+    x = leaf(np.arange(4.0))
+    seen = []
+    doubled = x * 2
+    doubled.register_hook(seen.append)
+    same = +doubled  # its rule passes the gradient on, the same array
+    seed = np.ones(4)
+    found = gg.gradients([same, x[1:], doubled], x, [seed, np.ones(3), seed], create_graph=create_graph)
+    assert found.tolist() == [4, 5, 5, 5]
+    assert seed.tolist() == [1, 1, 1, 1]
+    assert [g.tolist() for g in seen] == [[2, 2, 2, 2]]
+
+
+@pytest.mark.usefixtures("every_size_large")
+def test_what_a_rule_saved_of_a_gradient_stays():
+    x = leaf(np.arange(1.0, 5.0))
+    first = gg.gradients(gg.sum(x * x * x) + gg.sum(x[1:] * x[:-1]), x, create_graph=True)
+    second = gg.gradients(gg.sum(first * first), x)
+    a = np.arange(1.0, 5.0)
+    g = 3 * a**2 + np.append(a[1:], 0) + np.append(0, a[:-1])
+    expected = 2 * (6 * a * g + np.append(0, g[:-1]) + np.append(g[1:], 0))
+    np.testing.assert_allclose(first.array, g)
+    np.testing.assert_allclose(second.array, expected)
+
+
+def test_a_read_only_gradient_is_not_added_into():
+    x = leaf(np.zeros(3))
+
+    @own_op(x=_read_only)
+    def passing(x, /):
+        return x * 1
+
+    found = gg.gradients([passing(x), x * 2, x[1:]], x, [np.ones(3), np.ones(3), np.ones(2)])
+    assert values(found) == [3, 4, 4]
+
+
+def _read_only(g):
+    out = np.array(g)
+    out.flags.writeable = False
+    return out

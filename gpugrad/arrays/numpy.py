@@ -295,12 +295,6 @@ def _are_labels(target: Any, classes: Any, /) -> bool:
 # In place, for the engine ------------------------------------------------------------------------
 
 
-@_spells("add_into")
-def _add_into(x: Any, y: Any, /) -> Any:
-    # NumPy scalars have no buffer to write to.
-    return add(x, y, out=x) if isinstance(x, ndarray) else x + y
-
-
 @_spells("owned")
 def _owned(x: Any, alone: bool, /) -> Any:
     """An array of the values of x that can be written to and that nobody else sees: x itself if nobody else holds it (`alone`).

@@ -12,6 +12,7 @@ from gpugrad.arrays.dtypes import DTypeLike, default_dtype, numpy_dtype
 from gpugrad.arrays.kernels import is_cupy, strong
 from gpugrad.errors import ConversionError, DTypeError, OptionError
 from gpugrad.ops.dtypes import astype
+from gpugrad.ops.large import SMALLEST, share
 from gpugrad.ops.shape import stack
 from gpugrad.ops.transfer import copy as copy_op
 from gpugrad.ops.transfer import to_device
@@ -66,6 +67,8 @@ def _wrap(obj: Any, dtype: DTypeLike | None, device: DeviceLike | None) -> Tenso
         raise DTypeError(
             f"asarray: got {type(obj).__name__} of dtype {array.dtype}, expected an array, a number, or nested lists of them"
         )
+    if array.size >= SMALLEST:
+        share()
     return Tensor(array)
 
 

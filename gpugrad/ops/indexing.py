@@ -18,8 +18,9 @@ from gpugrad.families import A, composite, primitive
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.dtypes import isdtype, refuse_complex
 from gpugrad.ops.elementwise import where
+from gpugrad.ops.large import add_at
 from gpugrad.ops.shape import broadcast_to, expand_dims, normalize_axis, reshape
-from gpugrad.tape import raw
+from gpugrad.tape import Node, Rule, Tensor, raw
 
 
 def raw_key(key: Any) -> Any:
@@ -32,7 +33,7 @@ def raw_key(key: Any) -> Any:
     return raw(key)
 
 
-def _is_basic(key: Any) -> bool:
+def is_basic(key: Any) -> bool:
     """Whether the index selects every element at most once: ints, slices, None, Ellipsis and boolean masks."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(not hasattr(part, "shape") or part.shape == () or numpy_dtype(part.dtype).kind == "b" for part in parts)
@@ -58,7 +59,12 @@ def _like(indices: Any, x: Any) -> Any:
     return array_namespace(x).asarray(indices, device=getattr(x, "device", None))
 
 
-@primitive(x=lambda g, key, x_shape: scatter_add(g, key, x_shape, _is_basic(key)))
+def getitem_gradient(g: Any, key: Any, x_shape: tuple[int, ...]) -> Any:
+    """The rule of getitem; the sweep adds what comes second to an array into it instead."""
+    return scatter_add(g, key, x_shape, is_basic(key))
+
+
+@primitive(x=getitem_gradient)
 def getitem(x: Any, /, key: Any) -> Any:
     """``x[key]``, as NumPy indexes: ints, slices with any step, None, Ellipsis, boolean and integer arrays.
 
@@ -73,13 +79,26 @@ def getitem(x: Any, /, key: Any) -> Any:
         return xp.reshape(xp.take(xp.reshape(x, (-1,)), _like(positions.reshape(-1), x), axis=0), positions.shape)
 
 
+# Of the operands of a sum computed in place, and of the second where it is added to some elements.
+_SUMMAND = Rule("add", "x", lambda g: g, elementwise=True, linear=True)
+_SELECTED = Rule("add", "y", lambda g, key: getitem(g, key), ("key",), linear=True)
+
+
+def add_in_place(x: Tensor, y: Tensor, *key: Any) -> Tensor:
+    """x + y, or that with y added at ``key`` alone, recorded, and in the array of x: NumPy's, which nobody else may see."""
+    add_at(x.array, y.array, *key)
+    sources = (x.node, _SUMMAND, ()), (y.node, _SELECTED if key else _SUMMAND, key)
+    edges = tuple((node, rule, kept) for node, rule, kept in sources if node is not None)
+    return Tensor(x.array, Node(edges, x.array.shape, x.array.dtype) if edges else None)
+
+
 def _put_rule(g: Any, key: Any) -> Any:
     return put(g, 0, key)
 
 
 def _put_value_rule(g: Any, key: Any) -> Any:
     taken = getitem(g, key)
-    if _is_basic(key):
+    if is_basic(key):
         return taken
     # Of several values for one element one was stored; only that one has a gradient. Store their numbers to see which.
     size = math.prod(taken.shape)
