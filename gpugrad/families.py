@@ -30,7 +30,7 @@ rule for each operand. From these :func:`primitive` writes the wrapper, as ``dat
 
 but for that last line but one: calls of the two classes take as long as half of all the rest, so what their ``__init__`` does stands
 there instead. What a rule names is what the tape keeps: above, ``(y,)`` is there because the rule of x names y. An op that
-``mixed_precision.py`` names begins with ``if flags() & 2: x, y = autocast(x, y)``.
+``mixed_precision.py`` names reads its flags first, for ``if mode & 2: x, y = autocast(x, y)``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from gpugrad.arrays.kernels import Kernels
 from gpugrad.compile.accelerate import accelerated
 from gpugrad.debug import GENERATED, examine
 from gpugrad.mixed_precision import FLOAT32, LOWER, recording, target
-from gpugrad.modes import AUTOCAST, flags, not_autocasting
+from gpugrad.modes import flags, not_autocasting
 from gpugrad.tape import Node, Rule, Tensor, alias, next_number
 from gpugrad.trees import leaves, rebuild
 
@@ -239,8 +239,7 @@ def explained(function: Callable[P, R]) -> Callable[P, R]:
     policy = autocasts(function.__name__)
     if policy is None and function.__module__.startswith("gpugrad.nn.functional"):
         policy = _as_given  # it casts no operands, nor does what it is made of
-    clear = explaining(function)
-    return clear if policy is None else _autocasting(clear, policy)
+    return explaining(function, None if policy is None else _autocasting(explaining(function), policy))
 
 
 def registered(function: Function) -> Function:
@@ -270,12 +269,10 @@ def _as_given(*operands: Any) -> tuple[Any, ...]:
 
 
 def _autocasting(function: Callable[P, R], cast: Callable[..., tuple[Any, ...]]) -> Callable[P, R]:
-    """`function` with its arrays cast by autocast, and what it is made of left alone."""
+    """`function`, under autocast: with its arrays cast, and what it is made of left alone."""
 
     @functools.wraps(function)
     def casting_function(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not flags() & AUTOCAST:
-            return function(*args, **kwargs)
         given = cast(*leaves((args, kwargs)))
         with not_autocasting():
             inner, options = rebuild((args, kwargs), iter(given))
@@ -342,7 +339,7 @@ def _source(form: _Form) -> str:
     lines = [f"def wrapper{form.parameters}:"]
     if form.autocast:
         listed = "".join(f"{x}, " for x in operands)
-        lines += [f"    if flags() & 2: {listed}= autocast({listed})"]
+        lines += ["    mode = flags()", f"    if mode & 2: {listed}= autocast({listed})"]
     for i, x in enumerate(operands):
         keep_node = f"{x}_node = {x}.node; " if x in recording else ""
         keep_tensor = f"_tensor = {x}; " if form.moves else ""
@@ -365,7 +362,7 @@ def _source(form: _Form) -> str:
         f"        raise explain(op, error, {given}, {form.options}) from None",
         "    if not wrapped:",
         "        return out",
-        "    mode = flags()",
+        *["    mode = flags()"] * (not form.autocast),
         *_recording(form),
         *_moving(form),
         f"    return result if mode < 4 else examine(result, op, {given})",

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy
 
@@ -218,6 +218,23 @@ class RemovableHandle:
         self.remove()
 
 
+class _Absent:
+    """In the place of a name of PyTorch that Tensors lack: the AttributeError, and help(), say what to write.
+
+    One for each name, since with a ``__getattr__`` Python 3.11 takes four times as long to read any attribute of a Tensor.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"Not here: for PyTorch's {name} write {OF_TENSORS[name]}."
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise absent(f"{owner.__name__!r} object", self.name, OF_TENSORS)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise absent(f"{type(instance).__name__!r} object", self.name, OF_TENSORS)
+
+
 class Operators:
     """Attributes, operators and methods of a Tensor."""
 
@@ -233,12 +250,8 @@ class Operators:
 
     # Attributes ------------------------------------------------------------------------------------------------------
 
-    if not TYPE_CHECKING:  # a type checker would take any attribute for one that is there
-
-        def __getattr__(self, name: str) -> Any:
-            if name in OF_TENSORS:
-                raise absent(f"{type(self).__name__!r} object", name, OF_TENSORS)
-            return object.__getattribute__(self, name)  # raises, with the error of a property that failed
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in OF_TENSORS]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -354,12 +367,12 @@ class Operators:
                 )
         self.node.grad = value
 
-    def backward(self, gradient: Any = None, *, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+    def backward(self: Any, gradient: Any = None, *, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add the gradient of this tensor to the ``.grad`` of every leaf that it was computed from.
 
         See :func:`gpugrad.backward`.
         """
-        _backward(cast("Tensor", self), gradient, retain_graph=retain_graph, create_graph=create_graph)
+        _backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call ``hook(gradient)`` when the whole gradient of this tensor is known; what it returns, if anything, replaces it.
@@ -847,5 +860,7 @@ def attach(kind: type) -> None:
 
 
 attach(Tensor)
+for _name in OF_TENSORS:
+    setattr(Tensor, _name, _Absent(_name))
 
 __all__ = ["Operators", "RemovableHandle", "Tensor", "attach"]

@@ -1,9 +1,12 @@
 """gpugrad.pytorch_names: what an AttributeError suggests is right, and nothing is suggested for what is there."""
 
+import pydoc
+
 import numpy as np
 import pytest
 
 import gpugrad as gg
+from gpugrad.operators import Operators
 from gpugrad.pytorch_names import OF_MODULE, OF_TENSORS, OF_UTILITIES
 
 
@@ -25,10 +28,19 @@ def test_what_is_suggested_runs(code):
 
 
 @pytest.mark.parametrize(
-    ("owner", "names"), [(gg.Tensor, OF_TENSORS), (gg, OF_MODULE.keys() - OF_TENSORS), (gg.nn.utils, OF_UTILITIES)]
+    ("owner", "names"), [(Operators, OF_TENSORS), (gg, OF_MODULE.keys() - OF_TENSORS), (gg.nn.utils, OF_UTILITIES)]
 )
 def test_only_what_is_absent_is_in_the_tables(owner, names):
     assert not set(names) & set(dir(owner))
+
+
+def test_absent_names_of_tensors():
+    x = gg.ones(2)
+    assert "reshape" in dir(x) and not set(OF_TENSORS) & set(dir(x))
+    assert not [name for name in OF_TENSORS if hasattr(gg.Tensor, name) or hasattr(x, name)]
+    with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'data'; for PyTorch's data write x.detach()"):
+        x.data = gg.zeros(2)
+    assert "for PyTorch's unsqueeze write gg.expand_dims(x, axis=axis)" in pydoc.render_doc(gg.Tensor)
 
 
 def test_a_name_of_pytorch():

@@ -22,6 +22,7 @@ from gpugrad.errors import (
     ShapeError,
     UnsupportedOperandError,
 )  # fmt: skip
+from gpugrad.modes import AUTOCAST, flags
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,12 +76,17 @@ def explain(name: str, error: Exception, operands: tuple[Any, ...], options: dic
     return kind(f"{name}: got {given}{settings}: {str(error).rstrip('.')}")
 
 
-def explaining(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, which is written in ops, with errors that name it where an argument is no operand for those ops."""
+def explaining(function: Callable[P, R], casting: Callable[P, R] | None = None) -> Callable[P, R]:
+    """`function`, which is written in ops, with errors that name it where an argument is no operand for those ops.
+
+    `casting`, if there is one, runs in its place under autocast.
+    """
     name = function.__name__
 
     @functools.wraps(function)
     def explained_function(*args: P.args, **kwargs: P.kwargs) -> R:
+        if casting is not None and flags() & AUTOCAST:
+            return casting(*args, **kwargs)
         try:
             return function(*args, **kwargs)
         except (AttributeError, TypeError) as error:

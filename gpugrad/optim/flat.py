@@ -13,12 +13,12 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from operator import is_
 from typing import Any
 
 import numpy
 
 from gpugrad.arrays.devices import device_of, on
+from gpugrad.arrays.dtypes import DType
 from gpugrad.arrays.kernels import is_cupy
 from gpugrad.compile.pieces import Pieces
 from gpugrad.compile.runtime import contiguous
@@ -27,7 +27,7 @@ from gpugrad.ops.aliasing import refresh
 from gpugrad.ops.creation import raw_full
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import copy
-from gpugrad.tape import Leaf, Tensor
+from gpugrad.tape import Leaf, Tensor, next_number
 
 Stretch = tuple[slice, tuple[int, ...]]
 """A part of the buffer and the parameters that it holds."""
@@ -59,8 +59,9 @@ class FlatBuffer:
         self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)
         self._stretches: dict[Chosen, list[Stretch]] = {}
         self.is_complex = parameters[0].dtype.kind == "c"
+        self._has_views = has_views(parameters[0].array)
         # Whether a kernel updates it without taking memory: a guess, until one has run.
-        self.in_place = has_views(parameters[0].array)
+        self.in_place = self._has_views
         self._lay_out(concat([reshape(p.array, (-1,)) for p in parameters]))
         self.state: dict[str, Any] = {}
         self.master = False
@@ -105,7 +106,7 @@ class FlatBuffer:
 
     def release(self) -> None:
         """Go to a copy of the memory if anybody else holds it, which other libraries than NumPy and CuPy do not tell."""
-        if not has_views(self.data) or self._holders() != self._alone:
+        if not self._has_views or self._holders() != self._alone:
             self._lay_out(copy(self.data))
             self.take_over()
 
@@ -118,13 +119,13 @@ class FlatBuffer:
         with on(device_of(flat)):  # CuPy writes on its current device
             self.of(flat, i)[...] = value
 
-    def holds(self, params: Sequence[Tensor]) -> bool:
-        """Whether its parameters still stand in their places of the group, whose parameters these are, as many as ever."""
-        return all(map(is_, map(params.__getitem__, self.places), self.parameters))
-
-    def intact(self) -> bool:
-        """Whether every parameter still is the view that it was made: not moved to another device or given a new array."""
-        return all(map(is_, [p.array for p in self.parameters], self.views))
+    def intact(self, params: Sequence[Tensor]) -> bool:
+        """Whether every parameter still stands in its place of the group, whose parameters these are, as many as ever, and still is
+        the view that it was made: not moved to another device or given a new array."""
+        for place, parameter, view in zip(self.places, self.parameters, self.views, strict=True):
+            if params[place] is not parameter or parameter.array is not view:
+                return False
+        return True
 
     def joined(self, chosen: Chosen, gradients: Sequence[Any]) -> Iterator[tuple[Chosen, list[Any]]]:
         """Flat parts that cover the chosen parameters, which all have gradients: which they are, and [values, gradients, *state].
@@ -135,7 +136,9 @@ class FlatBuffer:
         are copied side by side: so few launches do for all parameters.
         """
         if isinstance(self.data, numpy.ndarray):
-            yield chosen, [self._real(self.data), self._pieces(chosen, gradients), *map(self._real, self.state.values())]
+            arrays = [self.data, *self.state.values()]
+            data, *state = map(self._real, arrays) if self.is_complex else arrays
+            yield chosen, [data, self._pieces(chosen, gradients, data.dtype), *state]
             return
         if chosen not in self._stretches:
             self._stretches[chosen] = list(_stretches(chosen, self.starts))
@@ -144,15 +147,14 @@ class FlatBuffer:
             gradient = flat[0] if len(flat) == 1 else concat(flat)
             yield members, [*map(self._real, (self.data[where], gradient, *(array[where] for array in self.state.values())))]
 
-    def _pieces(self, chosen: Chosen, gradients: Sequence[Any]) -> Pieces:
-        given = [gradients[i] for i in chosen]
-        parts = [x if x.flags.carray else contiguous(x) for x in given]
+    def _pieces(self, chosen: Chosen, gradients: Sequence[Any], dtype: DType) -> Pieces:
+        parts = [x if x.flags.carray else contiguous(x) for x in map(gradients.__getitem__, chosen)]
         each = 1
         if self.is_complex:
             parts, each = list(map(self._real, parts)), 2
         if len(chosen) < len(self.parameters):
             parts = self._with_gaps(parts, chosen, each)
-        return Pieces.of(parts, each * self.starts[-1], self._real(self.data).dtype)
+        return Pieces.of(parts, each * self.starts[-1], dtype)
 
     def _with_gaps(self, gradients: list[Any], chosen: Chosen, each: int) -> list[Any]:
         """The gradients of the chosen parameters, and how many elements the others have, times `each`, in between."""
@@ -179,11 +181,13 @@ class FlatBuffer:
 
     def updated(self, members: Chosen, numbers: dict[str, float]) -> None:
         """Keep these numbers of parameters whose values are others now."""
+        now = next_number()
         for i in members:
             self.numbers[i] = numbers
             parameter = self.parameters[i]
-            if type(parameter.node) is Leaf:
-                parameter.node.mark_changed()
+            node = parameter.node
+            if type(node) is Leaf:
+                node.changed = now
             if parameter.aliases is not None:
                 refresh(parameter)
 

@@ -131,26 +131,25 @@ class FlatOptimizer(Optimizer):
         """What a step updates of a buffer, given the gradients of its group."""
         gradients = [gradients[place] for place in buffer.places]
         start = {"step": 0, **self.scalars(group)}
-        alike: dict[tuple[float, ...], list[int]] = {}
+        alike: dict[tuple[float, ...], tuple[dict[str, float], list[int]]] = {}
         chosen: list[int] = []
         last = None
         for i, gradient in enumerate(gradients):
             if gradient is not None:
                 given = buffer.numbers[i] or start
                 if given is not last:  # what was updated together shares its numbers
-                    chosen, last = alike.setdefault(tuple(given.values()), []), given
+                    (_, chosen), last = alike.setdefault(tuple(given.values()), (given.copy(), [])), given
                 chosen.append(i)
         buffer.release()
         coupled, decay = self.decays(group)
         common = {"decay": decay, "weight_decay": coupled, "maximize": group["maximize"], "master": buffer.master}
-        for kept, chosen in alike.items():
-            state = dict(zip(start, kept, strict=True))
+        for state, chosen in alike.values():
             state["step"] = state["step"] + 1 if self.counted else min(state["step"] + 1, 2)
-            numbers = common | self.numbers(group, state)
+            numbers = {**common, **self.numbers(group, state)}
             # Floats are arguments of a kernel; a kernel for each value is what all else would mean.
-            numbers = {
-                k: float(x) if type(x) not in (float, bool) and isinstance(x, (int, float)) else x for k, x in numbers.items()
-            }
+            for name, x in numbers.items():
+                if type(x) is not float and type(x) is not bool and isinstance(x, (int, float)):
+                    numbers[name] = float(x)
             parts = buffer.joined if self.whole is None else buffer.apart
             for members, arrays in parts(tuple(chosen), gradients):
                 yield Update(buffer, members, arrays, numbers, state)
@@ -165,8 +164,8 @@ class FlatOptimizer(Optimizer):
             for buffer in self._buffers[index]:
                 buffer.allocate(arrays, master)
         found, params = self._buffers[index], group["params"]
-        same = sum(len(buffer.places) for buffer in found) == len(params)
-        if not (same and all(x.holds(params) and x.intact() and x.fits(arrays, master) for x in found)):
+        same = sum([len(buffer.places) for buffer in found]) == len(params)
+        if not (same and all(x.intact(params) and x.fits(arrays, master) for x in found)):
             self._take(index, self._made(group, self._states(index, current=True)))
         return self._buffers[index]
 

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from gpugrad.arrays.dtypes import numpy_dtype
+from gpugrad.derived import derived
 from gpugrad.errors import DTypeError, OptionError, ShapeError
 from gpugrad.modes import enable_grad
 from gpugrad.ops.aliasing import refresh
@@ -18,6 +19,7 @@ from gpugrad.ops.elementwise import abs
 from gpugrad.ops.reduction import max, sum
 from gpugrad.ops.shape import concat, reshape
 from gpugrad.ops.transfer import to_device
+from gpugrad.optim.flat import has_views
 from gpugrad.optim.line_search import Point, strong_wolfe
 from gpugrad.optim.optimizer import Optimizer, Parameters, State
 from gpugrad.tape import Leaf, Tensor
@@ -56,6 +58,7 @@ class LBFGS(Optimizer):
         options = {"lr": lr, "max_iter": max_iter, "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval}
         tolerances = {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
         self._state: State = {}
+        self._moved: tuple[Any, list[Any]] = None, []  # a flat array, and the views of it that the parameters were made
         super().__init__(params, {**options, **tolerances, "history_size": history_size, "line_search_fn": line_search_fn})
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
@@ -102,27 +105,28 @@ class LBFGS(Optimizer):
         first, gradient = self._evaluated(closure)
         loss, evaluations = _number(first), 1
         for n in range(1, options["max_iter"] + 1):
-            if n == 1 and _largest(gradient) <= options["tolerance_grad"]:
+            if n == 1 and _largest(gradient).item() <= options["tolerance_grad"]:
                 break
             state["n_iter"] += 1
             direction = _direction(gradient, state, options["history_size"])
             state |= {"d": direction, "prev_flat_grad": gradient, "prev_loss": loss}
             t = float(options["lr"])
             if state["n_iter"] == 1:
-                t *= min(1.0, 1 / sum(abs(gradient)).item())
+                t *= min(1.0, 1 / _size(gradient).item())
             state["t"] = t
-            slope = _dot(gradient, direction)
+            slope = _dot(gradient, direction).item()
             if slope > -options["tolerance_change"]:
                 break
-            x = self._flat([p.detach() for p in options["params"]])
+            x = self._position()
             if options["line_search_fn"] is not None:
                 evaluate = self._along(closure, x, direction)
                 start = Point(0.0, loss, gradient, slope)
-                found, count = strong_wolfe(evaluate, start, t, _largest(direction), options["max_eval"] - evaluations)
+                size, limit = _largest(direction).item(), options["max_eval"] - evaluations
+                found, count = strong_wolfe(evaluate, start, t, size, limit)
                 state["t"], loss, gradient = found.t, found.loss, found.gradient
-                self._move(x + found.t * direction)
+                self._move(_plus(x, found.t, direction))
             else:
-                self._move(x + t * direction)
+                self._move(_plus(x, t, direction))
                 count = 0
                 if n < options["max_iter"]:  # else nobody needs it
                     value, gradient = self._evaluated(closure)
@@ -131,9 +135,9 @@ class LBFGS(Optimizer):
             if (
                 n == options["max_iter"]
                 or evaluations >= options["max_eval"]
-                or _largest(gradient) <= options["tolerance_grad"]
-                or _largest(direction) * state["t"] <= options["tolerance_change"]
                 or math.fabs(loss - state["prev_loss"]) < options["tolerance_change"]
+                or _largest(gradient).item() <= options["tolerance_grad"]
+                or _largest(direction).item() * state["t"] <= options["tolerance_change"]
             ):
                 break
         state["func_evals"] += evaluations
@@ -153,9 +157,9 @@ class LBFGS(Optimizer):
 
         def evaluate(t: float) -> Point:
             """The point at x + t * direction, where the parameters are moved."""
-            self._move(x + t * direction)
+            self._move(_plus(x, t, direction))
             loss, gradient = self._evaluated(closure)
-            return Point(t, _number(loss), gradient, _dot(gradient, direction))
+            return Point(t, _number(loss), gradient, _dot(gradient, direction).item())
 
         return evaluate
 
@@ -163,12 +167,24 @@ class LBFGS(Optimizer):
     def _flat(tensors: list[Tensor]) -> Tensor:
         return concat([reshape(x, (-1,)) for x in tensors])
 
+    def _position(self) -> Tensor:
+        """The values of the parameters as a flat array: that of which they are views, unless they were given others since."""
+        params = self.param_groups[0]["params"]
+        flat, views = self._moved
+        if len(views) == len(params) and all(p.array is view for p, view in zip(params, views, strict=True)):
+            return flat
+        return self._flat([p.detach() for p in params])
+
     def _move(self, x: Tensor) -> None:
         """Give the parameters the values of a flat array, of which they become views."""
         params = self.param_groups[0]["params"]
         flat = x.array
         pairs = zip(params, self._stretches, strict=True)
-        self._assign([astype(reshape(flat[a:b], tuple(p.array.shape)), p.array.dtype, copy=False) for p, (a, b) in pairs])
+        views = [astype(reshape(flat[a:b], tuple(p.array.shape)), p.array.dtype, copy=False) for p, (a, b) in pairs]
+        self._assign(views)
+        # Of another dtype, or of an array library without views, they would be copies.
+        shared = has_views(flat) and all(p.array.dtype == flat.dtype for p in params)
+        self._moved = (x, views) if shared else (x, [])
 
     def _assign(self, arrays: list[Any]) -> None:
         for p, array in zip(self.param_groups[0]["params"], arrays, strict=True):
@@ -209,20 +225,20 @@ def _direction(gradient: Tensor, state: State, history_size: int) -> Tensor:
     """Minus the gradient times the inverse Hessian, as estimated; the last step joins the estimate, if the loss is convex there."""
     if state["n_iter"] == 1:
         return -gradient
-    change, step = gradient - state["prev_flat_grad"], state["d"] * state["t"]
-    product = _dot(change, step)
+    change, step, product, square = _progress(gradient, state["prev_flat_grad"], state["d"], state["t"])
+    product = product.item()
     if product > 1e-10:
         for name, x in (("old_dirs", change), ("old_stps", step), ("ro", 1 / product)):
             state[name] = [*state[name], x][-history_size:]
-        state["H_diag"] = product / _dot(change, change)
+        state["H_diag"] = product / square.item()
     memory = list(zip(state["old_dirs"], state["old_stps"], state["ro"], strict=True))
-    direction, factors = -gradient, []
+    ascent, factors = gradient, []
     for y, s, rho in reversed(memory):
-        factors.append(sum(s * direction) * rho)
-        direction = direction - factors[-1] * y
-    direction = direction * state["H_diag"]
+        factors.append(_dot(s, ascent) * rho)
+        ascent = _plus(ascent, -factors[-1], y)
+    direction = _times(ascent, -state["H_diag"])
     for (y, s, rho), factor in zip(memory, reversed(factors), strict=True):
-        direction = direction + (factor - sum(y * direction) * rho) * s
+        direction = _plus(direction, -factor - _dot(y, direction) * rho, s)
     return direction
 
 
@@ -230,9 +246,36 @@ def _number(loss: Any) -> float:
     return float(loss.detach() if isinstance(loss, Tensor) else loss)
 
 
-def _dot(x: Tensor, y: Tensor) -> float:
-    return sum(x * y).item()
+# Of flat arrays, each in one pass over memory:
 
 
-def _largest(x: Tensor) -> float:
-    return max(abs(x)).item()
+@derived
+def _dot(x: Any, y: Any) -> Any:
+    return sum(x * y)
+
+
+@derived
+def _largest(x: Any) -> Any:
+    return max(abs(x))
+
+
+@derived
+def _size(x: Any) -> Any:
+    return sum(abs(x))
+
+
+@derived
+def _times(x: Any, factor: float) -> Any:
+    return x * factor
+
+
+@derived
+def _plus(x: Any, factor: Any, y: Any) -> Any:
+    return x + factor * y
+
+
+@derived
+def _progress(gradient: Any, before: Any, direction: Any, t: float) -> Any:
+    """How much gradient and parameters have changed, the product of the two, and the square of the first."""
+    change, step = gradient - before, direction * t
+    return change, step, sum(change * step), sum(change * change)

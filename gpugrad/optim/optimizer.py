@@ -142,7 +142,8 @@ class Optimizer:
         for group in self.param_groups:
             gradients: list[Any] = []
             for i, p in enumerate(group["params"]):
-                grad = p.grad
+                node = p.node
+                grad = node.grad if type(node) is Leaf else None
                 given = None if grad is None else grad.array
                 if given is not None:
                     own = p.array

@@ -59,5 +59,10 @@ class SGD(FlatOptimizer):
         return {"momentum_buffer": 0.0} if options["momentum"] else {}
 
     def numbers(self, options: Mapping[str, Any], state: dict[str, float]) -> dict[str, Any]:
-        numbers = {name: options[name] for name in ("lr", "momentum", "dampening", "nesterov")}
-        return numbers | {"dampening": 0.0} if state["step"] == 1 else numbers
+        undamped = state["step"] == 1
+        return {
+            "lr": options["lr"],
+            "momentum": options["momentum"],
+            "dampening": 0.0 if undamped else options["dampening"],
+            "nesterov": options["nesterov"],
+        }

@@ -346,6 +346,26 @@ def test_lbfgs_finds_a_minimum(line_search_fn: str | None) -> None:
     assert first.item() > 10 and y.dtype == gg.float32
 
 
+@pytest.mark.parametrize("size", [3, 3000])  # of many elements in kernels
+def test_lbfgs_goes_on_from_values_given_between_steps(size: int) -> None:
+    x, y = leaf(np.linspace(1.0, 2.0, size)), leaf(np.array([3.0]))
+    g, h = gg.asarray(np.linspace(-1.0, 1.0, size)), gg.asarray(np.array([2.0]))
+    optimizer = optim.LBFGS([x, y], lr=0.1, max_iter=1)
+
+    def closure() -> float:
+        x.grad, y.grad = g, h
+        return 1.0
+
+    optimizer.step(closure)
+    optimizer.step(closure)  # of a gradient that stays, the direction is minus the gradient
+    with gg.no_grad():
+        y[...] = 10.0
+    before = x.detach()
+    optimizer.step(closure)
+    assert_close(x, before - 0.1 * g)
+    assert_close(y, gg.asarray(np.array([9.8])))
+
+
 def failing() -> Iterator[bool]:
     yield from (False, False, True)
 

@@ -54,9 +54,9 @@ def rows(
     """The operands as (N, C) and (N,), and the shape that single losses take if it is another; all checked."""
     if not hasattr(target, "shape"):
         raise DTypeError(f"{name}: the target is {type(target).__name__}, expected a Tensor or an array of class labels")
-    given, labels = tuple(input.shape), tuple(target.shape)
+    given, labels = tuple(raw(input).shape), tuple(raw(target).shape)
     expected = given[:1] + given[2:] if len(given) > 1 else ()
-    dtype = numpy_dtype(target.dtype)
+    dtype = numpy_dtype(raw(target).dtype)
     if not given or labels != expected:
         raise ShapeError(
             f"{name}: got input {given} and target {labels}, expected class labels of shape {expected} for logits of that shape "

@@ -19,6 +19,7 @@ from gpugrad.ops.elementwise import add, multiply, where
 from gpugrad.ops.indexing import take
 from gpugrad.ops.reduction import sum
 from gpugrad.ops.shape import expand_dims, reshape
+from gpugrad.tape import raw
 
 # Where one operand may be a raw array and the other a Tensor, functions stand in place of operators: an array library's operator
 # may refuse a Tensor before the Tensor is asked.
@@ -129,7 +130,8 @@ def cross_entropy(
     check_reduction(reduction, "cross_entropy")
     check_smoothing(label_smoothing)
     input = floating(input, None, "cross_entropy")
-    _check_weight(weight, input, "cross_entropy")
+    if weight is not None:
+        _check_weight(weight, input, "cross_entropy")
     if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
         shape = tuple(input.shape)
         axis = 0 if len(shape) == 1 else 1
@@ -161,7 +163,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     """
     check_reduction(reduction, "nll_loss")
     input = floating(input, None, "nll_loss")
-    _check_weight(weight, input, "nll_loss")
+    if weight is not None:
+        _check_weight(weight, input, "nll_loss")
     x, labels, shape = rows(input, target, reduction, ignore_index, "nll_loss")
     out = _nll_loss(x, labels, weight, ignore_index=ignore_index, reduction=reduction)
     return out if shape is None else reshape(out, shape)
@@ -180,8 +183,6 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, *, axis: int, redu
 
 
 def _check_weight(weight: Any, input: Any, name: str) -> None:
-    if weight is None:
-        return
     shape = tuple(input.shape)
     classes = shape[0 if len(shape) == 1 else 1] if shape else 0
     if tuple(weight.shape) != (classes,):
@@ -189,4 +190,5 @@ def _check_weight(weight: Any, input: Any, name: str) -> None:
 
 
 def _is_floating(x: Any) -> bool:
-    return hasattr(x, "dtype") and numpy_dtype(x.dtype).kind not in "biu"
+    dtype = getattr(raw(x), "dtype", None)
+    return dtype is not None and numpy_dtype(dtype).kind not in "biu"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy
+
 from gpugrad.arrays.devices import Device, device_of
 from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.compile.symbols import current_trace
@@ -110,7 +112,7 @@ def check_broadcast(name: str, given: str, x: Any, shape: tuple[int, ...]) -> No
 
 def checkable(array: Any) -> bool:
     """Whether elements of a raw array may be looked at: not on a GPU, which would have to be waited for, nor while traced."""
-    device = device_of(array)
+    device = None if isinstance(array, numpy.ndarray) else device_of(array)
     return not (isinstance(device, Device) and device.type == "cuda") and current_trace() is None
 
 

@@ -10,6 +10,7 @@ from gpugrad.families import A, composite, fused
 from gpugrad.ops.dtypes import astype
 from gpugrad.ops.elementwise import exp, log
 from gpugrad.ops.reduction import max, sum
+from gpugrad.tape import raw
 
 
 def softmax_vjp(g: Any, out: Any, dim: int) -> Any:
@@ -75,6 +76,6 @@ def floating(x: Any, dtype: DTypeLike | None, name: str) -> Any:
     """x, cast to `dtype` if one is given. Raises DTypeError unless it is then real floating-point."""
     if dtype is not None:
         x = astype(x, dtype, copy=False)
-    if numpy_dtype(x.dtype).kind in "biuc":
+    if numpy_dtype(raw(x).dtype).kind in "biuc":
         raise DTypeError(f"{name}: got dtype {x.dtype}, expected real floating-point; convert it with .astype(gg.float32)")
     return x
