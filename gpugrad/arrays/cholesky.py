@@ -22,6 +22,7 @@ _BLOCK = 32
 """Rows of a block, at most, of the gradient. Inverses of blocks are as good as the triangle, whose condition is the root of its matrix's."""
 
 
+@numpy.errstate(all="ignore")  # LAPACK says nothing, either
 def cholesky_triangle(x: Any) -> Any:
     """The triangles of Hermitian positive definite matrices (..., M, M), of which only the lower triangle is read.
 
@@ -39,12 +40,15 @@ def cholesky_triangle(x: Any) -> Any:
             panel = panel - _matmul(out[..., start:, :start], _adjoint(out[..., rows, :start]))
         triangle = out[..., rows, rows]
         triangle[...] = numpy.linalg.cholesky(panel[..., :size, :])
+        if not numpy.isfinite(numpy.diagonal(triangle, 0, -2, -1)).all():  # what was taken off overflowed; x itself is finite
+            raise numpy.linalg.LinAlgError("Matrix is not positive definite")
         if after.start < n:
             below = solve_triangular(triangle, _adjoint(panel[..., size:, :]), upper=False, unitriangular=False)
             out[..., after, rows] = _adjoint(below)
     return out
 
 
+@numpy.errstate(all="ignore")
 def cholesky_dx(g: Any, out: Any) -> Any:
     """The Hermitian gradient of ``x == out @ out^H`` from g, that of its triangle, of which only the triangle is read.
 

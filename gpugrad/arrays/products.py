@@ -27,7 +27,7 @@ _MANY = 2**14  # elements from which on a sum takes longer than finding a kernel
 def kernels() -> Any:
     """The module of the kernels; None where NumPy's products are not those of OpenBLAS, and may be quicker (Accelerate, MKL)."""
     config: Any = numpy.show_config("dicts")
-    if "openblas" not in config["Build Dependencies"]["blas"].get("name", "").lower():
+    if "openblas" not in config["Build Dependencies"].get("blas", {}).get("name", "").lower():
         return None
     return importlib.import_module("gpugrad.compile.product")  # with the first large product: many programs have none
 

@@ -50,9 +50,8 @@ def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> 
 def _substituted(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
     """Make y the solution by the kernel; False where there is none for these operands, and nothing was done."""
     n, size = x.shape[-1], max(_ROWS, _ELEMENTS // max(y.shape[-1], 1))
-    starts = range(0, n, size)
-    for start in reversed(starts) if upper else starts:
-        stop = min(start + size, n)
+    for done in range(0, n, size):  # the first block is as large as any
+        start, stop = (max(n - done - size, 0), n - done) if upper else (done, min(done + size, n))
         part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
         if known.start < known.stop:
             part -= _matmul(x[..., start:stop, known], y[..., known, :])

@@ -39,3 +39,12 @@ def suits(*arrays: Any) -> bool:
     """Whether these are NumPy's arrays of one dtype for which there are kernels."""
     dtype = arrays[0].dtype
     return dtype.char in _TYPES and dtype.isnative and all([type(x) is numpy.ndarray and x.dtype == dtype for x in arrays])  # noqa: C419  half the calls of a generator
+
+
+_EXCEPTIONS = ("divide", "over", "under", "invalid")  # as numpy.geterr has them, in the order of the bits in exceptions.h
+
+
+def to_be_told(exceptions: int) -> bool:
+    """Whether NumPy, as it is set, warns of one of these exceptions of floating-point arithmetic, or raises it: it has to compute again."""
+    handling: Any = numpy.geterr() if exceptions else {}
+    return any(exceptions & 1 << i and handling[kind] != "ignore" for i, kind in enumerate(_EXCEPTIONS))

@@ -2,8 +2,7 @@
    element to element, of the result and of each operand. p holds the result, where exceptions of floating-point arithmetic are
    noted (as bits: division by zero, overflow, underflow, invalid), and the operands. */
 
-#include <fenv.h>
-#include <stdint.h>
+#include "exceptions.h"
 
 typedef void Loop(char **arrays, const intptr_t *counts, const intptr_t *strides, void *data);
 
@@ -22,8 +21,5 @@ void loop(char *const *p, const int64_t *n, const double *s, char *scratch, int6
     arrays[operands] = p[0] + begin * strides[operands]; /* last, as a ufunc has it */
     feclearexcept(FE_ALL_EXCEPT);
     ((Loop *)(intptr_t)n[ADDRESS])(arrays, &count, strides, (void *)(intptr_t)n[DATA]);
-    int raised = fetestexcept(FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW | FE_INVALID);
-    int64_t bits = (raised & FE_DIVBYZERO ? 1 : 0) | (raised & FE_OVERFLOW ? 2 : 0) | (raised & FE_UNDERFLOW ? 4 : 0) |
-                   (raised & FE_INVALID ? 8 : 0);
-    if (bits) __atomic_fetch_or((int64_t *)p[1], bits, __ATOMIC_RELAXED);
+    note_exceptions((int64_t *)p[1]);
 }

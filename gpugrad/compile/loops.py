@@ -18,11 +18,11 @@ import numpy
 from numpy import ndarray
 
 from gpugrad.compile import build
+from gpugrad.compile.handwritten import to_be_told
 from gpugrad.compile.runtime import get_num_threads, launcher, plan
 
 __all__ = ["add_into", "get_num_threads", "on_threads"]
 
-_KINDS = ("divide", "over", "under", "invalid")  # as numpy.geterr has them, in the order of the bits in loops.c
 _GRAIN = 64  # elements: a thread's part of the result begins on a cache line, or nearly so
 _NANOSECONDS = 1.0  # for an element
 
@@ -86,11 +86,7 @@ def _computed(ufunc: numpy.ufunc, operands: tuple[Any, ...], out: Any = None) ->
     raised = numpy.zeros(1, numpy.int64)
     result = numpy.empty(shape, kind) if out is None else out
     launch(made, result, raised, *given)
-    if out is None and (bits := int(raised[0])):
-        handling: Any = numpy.geterr()
-        if any(bits & 1 << i and handling[kind] != "ignore" for i, kind in enumerate(_KINDS)):
-            return None
-    return result
+    return None if out is None and to_be_told(int(raised[0])) else result
 
 
 def _size(x: Any) -> int:

@@ -11,6 +11,8 @@
 #endif
 #include "simd.h"
 
+#include "exceptions.h"
+
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { M = 8, N = 3 }; /* of a tile: rows, vectors, of which 32 registers hold the sums, a row of y and a number of x */
 #else
@@ -27,29 +29,42 @@ typedef struct {
     int more;                                 /* whether the sums are added to what d holds */
 } Tile;
 
+/* The first `count` of the elements of a vector, at most all of them, without a loop */
+INLINE void copy_part(T *to, const T *from, int64_t count) {
+#pragma GCC unroll 8
+    for (int part = LANES; part > 0; part /= 2)
+        if (count & part) {
+            memcpy(to, from, part * sizeof(T));
+            to += part, from += part;
+        }
+}
+
+INLINE Vector part_of(const T *from, int64_t count) {
+    T all[LANES] = {0};
+    copy_part(all, from, count);
+    return *(const Vector *)all;
+}
+
 /* The sums go to d. */
 INLINE void finish(const int m, const int n, Vector (*sum)[N], const Tile *p) {
 #pragma GCC unroll 8
-    for (int i = 0; i < m; i++) {
-        T *d = p->d + i * p->d_pitch;
-        if (p->columns == n * LANES) {
+    for (int i = 0; i < m; i++)
 #pragma GCC unroll 8
-            for (int j = 0; j < n; j++) {
-                Vector *to = (Vector *)(d + j * LANES), v = sum[i][j];
-                if (p->more) v = *to + v;
-                if (p->bias) v = v + *(const Vector *)(p->bias + j * LANES);
-                *to = v;
-            }
-        } else {
-            T v[N * LANES];
-#pragma GCC unroll 8
-            for (int j = 0; j < n; j++) *(Vector *)(v + j * LANES) = sum[i][j];
-            for (int j = 0; j < p->columns; j++) {
-                if (p->more) v[j] = d[j] + v[j];
-                d[j] = p->bias ? v[j] + p->bias[j] : v[j];
+        for (int j = 0; j < n; j++) {
+            T *to = p->d + i * p->d_pitch + j * LANES;
+            const T *bias = p->bias + j * LANES;
+            const int64_t count = p->columns - j * LANES;
+            Vector v = sum[i][j];
+            if (j < n - 1 || count == LANES) {
+                if (p->more) v = *(const Vector *)to + v;
+                if (p->bias) v = v + *(const Vector *)bias;
+                *(Vector *)to = v;
+            } else {
+                if (p->more) v = part_of(to, count) + v;
+                if (p->bias) v = v + part_of(bias, count);
+                copy_part(to, (const T *)&v, count);
             }
         }
-    }
 }
 
 /* d[i][j] = sum over k of a[i][k] b[k][j]; `packed` says that a lies as [k][i]. */
@@ -169,16 +184,17 @@ static void pack_tiles(T *to, const T *x, int64_t pitch, int64_t depth, int64_t 
 
 enum { ROWS, COLUMNS, DEPTH, X_PITCH, Y_PITCH, X_NEXT, Y_NEXT, X_ACROSS, Y_ACROSS, BIAS, ROW_BLOCK, COLUMN_BLOCK, DEPTH_BLOCK };
 
-/* p: result (stack, M, N), x, y and, with n[BIAS], bias. x lies as (M, K) or, with n[X_ACROSS], as (K, M), y as (K, N) or (N, K), their rows
+/* p: result (stack, M, N), where exceptions are noted, x, y and, with n[BIAS], bias. x lies as (M, K) or, with n[X_ACROSS], as (K, M), y as (K, N) or (N, K), their rows
    at a pitch, and the next matrix of a stack at n[X_NEXT] and n[Y_NEXT]. An item is a block of the result. */
 void product(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end) {
+    feclearexcept(FE_ALL_EXCEPT);
     T *panels = (T *)scratch, *packed = panels + n[DEPTH_BLOCK] * ((n[COLUMN_BLOCK] + PANEL - 1) / PANEL * PANEL);
     const int64_t along = (n[COLUMNS] - 1) / n[COLUMN_BLOCK] + 1, down = (n[ROWS] - 1) / n[ROW_BLOCK] + 1;
     for (int64_t item = begin; item < end; item++) {
         const int64_t column = item % along * n[COLUMN_BLOCK], row = item / along % down * n[ROW_BLOCK], matrix = item / along / down;
         const int64_t columns = least(n[COLUMN_BLOCK], n[COLUMNS] - column), rows = least(n[ROW_BLOCK], n[ROWS] - row);
-        const T *x = (const T *)p[1] + matrix * n[X_NEXT] + row * (n[X_ACROSS] ? 1 : n[X_PITCH]);
-        const T *y = (const T *)p[2] + matrix * n[Y_NEXT] + column * (n[Y_ACROSS] ? n[Y_PITCH] : 1);
+        const T *x = (const T *)p[2] + matrix * n[X_NEXT] + row * (n[X_ACROSS] ? 1 : n[X_PITCH]);
+        const T *y = (const T *)p[3] + matrix * n[Y_NEXT] + column * (n[Y_ACROSS] ? n[Y_PITCH] : 1);
         T *out = (T *)p[0] + (matrix * n[ROWS] + row) * n[COLUMNS] + column;
         for (int64_t k = 0, depth; k < n[DEPTH]; k += depth) {
             depth = least(n[DEPTH_BLOCK], n[DEPTH] - k);
@@ -186,7 +202,7 @@ void product(char *const *p, const int64_t *n, const double *s, char *scratch, i
             if (n[Y_ACROSS]) pack_columns(panels, y + k, n[Y_PITCH], depth, columns);
             else pack_rows(panels, y + k * n[Y_PITCH] + direct, n[Y_PITCH], depth, columns - direct);
             if (n[X_ACROSS]) pack_tiles(packed, x + k * n[X_PITCH], n[X_PITCH], depth, rows);
-            const T *bias = n[BIAS] && k + depth == n[DEPTH] ? (const T *)p[3] + column : NULL;
+            const T *bias = n[BIAS] && k + depth == n[DEPTH] ? (const T *)p[4] + column : NULL;
             for (int64_t i = 0; i < rows;) {
                 const int shape = shape_of(rows - i);
                 Tile t = {n[X_ACROSS] ? packed + i * depth : x + i * n[X_PITCH] + k, NULL, bias, out + i * n[COLUMNS],
@@ -203,6 +219,7 @@ void product(char *const *p, const int64_t *n, const double *s, char *scratch, i
             }
         }
     }
+    note_exceptions((int64_t *)p[1]);
 }
 
 enum { SIZE, WIDE, RIGHT_STEP, RIGHT_NEXT, STEP, ACROSS, NEXT, FIRST, RIGHT_FIRST, UNIT, WIDE_BLOCK };
@@ -245,26 +262,19 @@ void substitute(char *const *p, const int64_t *n, const double *s, char *scratch
     }
 }
 
-/* p: result (N), x (M, N). Sums over the rows, one after the other; an item is a block of columns. */
+enum { HEIGHT, WIDTH_OF_ROWS, ROWS_OF_PART };
+
+/* p: sums (parts, N), x (M, N). An item is a part of the rows, which are added up one after the other, as they lie. */
 void column_sums(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end) {
-    const T *x = (const T *)p[1];
-    T *out = (T *)p[0];
-    enum { BLOCK = 8 * LANES };
+    const int64_t columns = n[WIDTH_OF_ROWS], vectors = columns / LANES * LANES;
     for (int64_t item = begin; item < end; item++) {
-        const int64_t column = item * n[COLUMN_BLOCK], last = least(column + n[COLUMN_BLOCK], n[COLUMNS]);
-        int64_t c = column;
-        for (; c + BLOCK <= last; c += BLOCK) {
-            Vector sum[8] = {{0}};
-            for (int64_t i = 0; i < n[ROWS]; i++)
-#pragma GCC unroll 8
-                for (int v = 0; v < 8; v++) sum[v] += *(const Vector *)(x + i * n[COLUMNS] + c + v * LANES);
-#pragma GCC unroll 8
-            for (int v = 0; v < 8; v++) *(Vector *)(out + c + v * LANES) = sum[v];
-        }
-        for (; c < last; c++) {
-            T sum = 0;
-            for (int64_t i = 0; i < n[ROWS]; i++) sum += x[i * n[COLUMNS] + c];
-            out[c] = sum;
+        T *sum = (T *)p[0] + item * columns;
+        memset(sum, 0, (size_t)columns * sizeof(T));
+        for (int64_t i = item * n[ROWS_OF_PART]; i < least((item + 1) * n[ROWS_OF_PART], n[HEIGHT]); i++) {
+            const T *x = (const T *)p[1] + i * columns;
+#pragma GCC unroll 4
+            for (int64_t j = 0; j < vectors; j += LANES) *(Vector *)(sum + j) += *(const Vector *)(x + j);
+            for (int64_t j = vectors; j < columns; j++) sum[j] += x[j];
         }
     }
 }

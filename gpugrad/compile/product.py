@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import functools
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy
 
-from gpugrad.compile.handwritten import handwritten, suits
-from gpugrad.compile.runtime import get_num_threads, plan
+from gpugrad.compile.handwritten import handwritten, suits, to_be_told
+from gpugrad.compile.runtime import chosen_threads, get_num_threads, plan
 
 _ROWS, _COLUMNS, _DEPTH = 256, 192, 384  # of a block, at most: what is packed of x and y stays in the second level of the cache
 _PANEL = 48  # columns of the widest panel of product.c
 _LEAST_BLOCK = 2**20  # multiplications, some 20 microseconds
 _SUBSTITUTED = 2**16  # elements of the right side of a block, at most
-_FEWEST = 4  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
+_FEWEST = 4, 8  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
 _NANOSECONDS = 0.005  # of a float32 multiplication and addition, about, and for each byte
+_WIDE, _PART = 512, 2**16  # of a sum over rows: columns, to which narrower matrices are folded; elements of a part, about
 _KERNELS = ("product", "substitute", "column_sums")
 
 _Shape = tuple[int, ...]
@@ -35,30 +37,40 @@ _Layout = tuple[
 def product(x: Any, y: Any, bias: Any = None) -> Any:
     """x @ y + bias: (..., M, K), (..., K, N) and (N,) -> (..., M, N); None where there is no kernel for these operands.
 
-    There is one for float32 and for float64 arrays of one dtype with at least four rows and columns, whose rows or columns are
-    contiguous, in stacks of one shape or one stack and a single matrix.
+    There is one for float32 and for float64 arrays of one dtype with four rows and eight columns or more, whose rows or columns are
+    contiguous, in stacks of one shape or one stack and a single matrix; and none where NumPy has to warn of nan or overflow.
     """
     operands: tuple[Any, ...] = (x, y) if bias is None else (x, y, bias)
     if not suits(*operands) or not all([operand.flags.aligned for operand in operands]):  # noqa: C419  quicker
         return None
-    call = _call(x.dtype.char, x.shape, x.strides, y.shape, y.strides, None if bias is None else (bias.shape, bias.strides))
+    of_bias = None if bias is None else (bias.shape, bias.strides)
+    call = _call(x.dtype.char, x.shape, x.strides, y.shape, y.strides, of_bias, chosen_threads())
     if call is None:
         return None
     launch, made, shape = call
-    out = numpy.empty(shape, x.dtype)
-    launch(made, out, *operands)
-    return out
+    out, exceptions = numpy.empty(shape, x.dtype), numpy.zeros(1, numpy.int64)
+    launch(made, out, exceptions, *operands)
+    return None if exceptions[0] and to_be_told(int(exceptions[0])) else out
 
 
 @functools.lru_cache(1024)
 def _call(
-    kind: str, x_shape: _Shape, x_strides: _Shape, y_shape: _Shape, y_strides: _Shape, bias: tuple[_Shape, _Shape] | None
+    kind: str,
+    x_shape: _Shape,
+    x_strides: _Shape,
+    y_shape: _Shape,
+    y_strides: _Shape,
+    bias: tuple[_Shape, _Shape] | None,
+    chosen: int,
 ) -> tuple[Any, bytes, _Shape] | None:
-    """The launcher, the plan and the shape of the result; None where there is no kernel, or nothing to compute."""
+    """The launcher, the plan and the shape of the result; None where there is no kernel, or nothing to compute.
+
+    `chosen` is what get_num_threads depends on, and quicker.
+    """
     itemsize = numpy.dtype(kind).itemsize
     (rows, depth), columns = x_shape[-2:], y_shape[-1]
     fits = y_shape[-2] == depth and (x_shape[:-2] == y_shape[:-2] or len(x_shape) == 2 or len(y_shape) == 2)
-    if not fits or rows < _FEWEST or columns < _FEWEST or bias not in (None, ((columns,), (itemsize,))):
+    if not fits or rows < _FEWEST[0] or columns < _FEWEST[1] or bias not in (None, ((columns,), (itemsize,))):
         return None
     of_x, of_y = _layout(x_shape, x_strides, itemsize), _layout(y_shape, y_strides, itemsize)
     shape = (*(x_shape[:-2] or y_shape[:-2]), rows, columns)
@@ -69,23 +81,22 @@ def _call(
     launch, addresses = found
     parts = -(-depth // _DEPTH)
     at_once = -(-depth // parts)  # of K
-    high, wide = _block(stack, rows, columns, depth, get_num_threads())  # if they are others later, they share less evenly
+    high, wide = _block(stack, rows, columns, depth, get_num_threads())
     items = stack * -(-rows // high) * -(-columns // wide)
     scratch = itemsize * at_once * (-(-wide // _PANEL) * _PANEL + high)
     (x_across, x_pitch, x_next), (y_across, y_pitch, y_next) = of_x, of_y
     biased = bias is not None
     integers = (rows, columns, depth, x_pitch, y_pitch, x_next, y_next, x_across, y_across, biased, high, wide, at_once)
-    made = plan(addresses["product"], items, int(work * itemsize * _NANOSECONDS), 3 + biased, 1, 0, scratch, integers=integers)
+    made = plan(addresses["product"], items, int(work * itemsize * _NANOSECONDS), 4 + biased, 2, 0, scratch, integers=integers)
     return launch, made, shape
 
 
 def _layout(shape: _Shape, strides: _Shape, itemsize: int) -> _Layout | None:
     """How a stack of matrices lies; None where there is no kernel for that."""
-    *outer, step, across = strides
-    for axis in range(len(outer) - 1):  # one step leads from each matrix to the next
-        if outer[axis] != outer[axis + 1] * shape[axis + 1] and shape[axis] != 1:
-            return None
-    after = outer[-1] if outer else 0
+    outer = [(size, stride) for size, stride in zip(shape[:-2], strides[:-2], strict=True) if size != 1]
+    if any(a != size * b for (_, a), (size, b) in pairwise(outer)):  # one step leads from each matrix to the next
+        return None
+    after, step, across = (outer[-1][1] if outer else 0), *strides[-2:]
     if after < 0 or any(stride % itemsize for stride in (after, step, across)):
         return None
     rows, columns = shape[-2:]
@@ -118,7 +129,7 @@ def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
     """
     if not suits(x, y) or not x.flags.aligned or not y.flags.aligned or not y.flags.writeable:
         return False
-    call = _substitution(x.dtype.char, x.shape, x.strides, y.shape, y.strides, upper, unitriangular)
+    call = _substitution(x.dtype.char, x.shape, x.strides, y.shape, y.strides, upper, unitriangular, chosen_threads())
     if call is None:
         return False
     launch, made = call
@@ -128,7 +139,14 @@ def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
 
 @functools.lru_cache(1024)
 def _substitution(
-    kind: str, x_shape: _Shape, x_strides: _Shape, y_shape: _Shape, y_strides: _Shape, upper: bool, unitriangular: bool
+    kind: str,
+    x_shape: _Shape,
+    x_strides: _Shape,
+    y_shape: _Shape,
+    y_strides: _Shape,
+    upper: bool,
+    unitriangular: bool,
+    chosen: int,
 ) -> tuple[Any, bytes] | None:
     """The launcher and the plan; None where there is no kernel, or nothing to compute."""
     itemsize = numpy.dtype(kind).itemsize
@@ -161,22 +179,32 @@ def column_sums(x: Any) -> Any:
     """The sums over the rows of a contiguous matrix; None where there is no kernel for it."""
     if not suits(x) or not x.flags.c_contiguous or not x.flags.aligned:
         return None
-    call = _sums_call(x.dtype.char, *x.shape)
+    rows, columns = x.shape
+    together = _WIDE // max(columns, 1)
+    if together >= 4 and rows >= 2 * together:  # rows side by side, as wide as many vectors
+        whole = rows - rows % together
+        sums = column_sums(x[:whole].reshape(whole // together, together * columns))
+        if sums is None:
+            return None
+        out = numpy.add.reduce(sums.reshape(together, columns), 0)
+        return out + numpy.add.reduce(x[whole:], 0) if whole < rows else out
+    call = _sums_call(x.dtype.char, rows, columns)
     if call is None:
         return None
-    launch, made = call
-    out = numpy.empty(x.shape[1], x.dtype)
-    launch(made, out, x)
-    return out
+    launch, made, parts = call
+    sums = numpy.empty((parts, columns), x.dtype)
+    launch(made, sums, x)
+    return sums[0] if parts == 1 else numpy.add.reduce(sums, 0)
 
 
 @functools.lru_cache(256)
-def _sums_call(kind: str, rows: int, columns: int) -> tuple[Any, bytes] | None:
+def _sums_call(kind: str, rows: int, columns: int) -> tuple[Any, bytes, int] | None:
+    """The launcher, the plan and the number of parts whose sums are to be added; None where there is no kernel, or nothing to add."""
     found = handwritten(__file__, kind, _KERNELS) if rows * columns else None
     if found is None:
         return None
     launch, addresses = found
-    wide = 128
-    integers = (rows, columns, *(0,) * 9, wide, 0)
-    cost = rows * columns * numpy.dtype(kind).itemsize * 0.05
-    return launch, plan(addresses["column_sums"], -(-columns // wide), int(cost), 2, 1, 0, integers=integers)
+    high = min(max(_PART // columns, 64), 512)  # so that they are few, and a sum of many numbers loses few digits
+    parts = -(-rows // high)
+    cost = rows * columns * numpy.dtype(kind).itemsize * 0.03
+    return launch, plan(addresses["column_sums"], parts, int(cost), 2, 1, 0, integers=(rows, columns, high)), parts

@@ -107,6 +107,11 @@ def get_num_threads() -> int:
     return _threads or _default_threads()
 
 
+def chosen_threads() -> int:
+    """What was set last, 0 for nothing: what plans that depend on the number of threads are kept by."""
+    return _threads
+
+
 def _default_threads() -> int:
     for name in ("GPUGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
         first = os.environ.get(name, "").partition(",")[0].strip()  # OMP_NUM_THREADS may list nested levels

@@ -57,3 +57,12 @@ def test_matrices_that_are_nearly_singular_are_factorised_as_well_as_by_lapack(n
     x = np.exp(-np.square(points - points[:, None]) * 50) + noise * np.eye(400)
     triangle = cholesky.cholesky_triangle(x)
     assert abs(triangle @ triangle.T - x).max() < 2e-14
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+def test_what_overflows_is_not_positive_definite(dtype: str) -> None:
+    x = np.eye(200, dtype=dtype)
+    x[0, 0] = 1e-30
+    x[150:, 0] = x[0, 150:] = 1e30
+    with pytest.raises(gg.LinAlgError, match="not positive definite"):
+        gg.linalg.cholesky(x)

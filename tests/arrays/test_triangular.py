@@ -94,3 +94,13 @@ def test_a_residual_is_small_where_the_condition_is_large() -> None:
     found = solve_triangular(x, y, upper=False, unitriangular=True)
     assert np.linalg.cond(x) > 1e12
     assert (np.abs(x @ found - y) < 1e-12 * (np.abs(x) @ np.abs(found))).all()
+
+
+def test_what_no_kernel_takes_is_left_as_it_was() -> None:
+    """A right side is solved for in place: of triangles whose rows overlap, none, and not the first block alone."""
+    x = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(256, 1e-3), [1.0], np.full(256, 1e-3)]), 257)[::-1]
+    y = RNG.normal(size=(257, 300))
+    for upper in (False, True):
+        triangle = np.triu(x) if upper else np.tril(x)
+        found = solve_triangular(x, y, upper=upper, unitriangular=False)
+        assert_close(triangle @ found, y)

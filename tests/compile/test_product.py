@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 DTYPES = [np.float32, np.float64]
-ROWS, DEPTHS, COLUMNS = (4, 7, 9, 31, 257), (1, 15, 17, 384, 385, 800), (4, 15, 16, 17, 47, 49, 193)
+ROWS, DEPTHS, COLUMNS = (4, 7, 9, 31, 257), (1, 15, 17, 384, 385, 800), (8, 15, 16, 17, 47, 49, 193)
 
 
 def matrix(shape, dtype, *, across=False, seed=0):
@@ -45,7 +45,7 @@ def test_all_sizes_around_those_of_tiles_and_blocks(dtype, of_x, of_y):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_sizes(data):
-    rows, columns = (data.draw(st.integers(4, 300)) for _ in range(2))
+    rows, columns = data.draw(st.integers(4, 300)), data.draw(st.integers(8, 300))
     depth = data.draw(st.integers(1, 900))
     dtype = data.draw(st.sampled_from(DTYPES))
     x = matrix((rows, depth), dtype, across=data.draw(st.booleans()))
@@ -97,6 +97,7 @@ def test_the_same_bits_on_any_number_of_threads_and_for_any_rows_beside():
         np.testing.assert_array_equal(native.product(x[begin:end], y), expected[begin:end])
 
 
+@np.errstate(all="ignore")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_goes_where_the_product_takes_it(value):
     """And nowhere else: panels are filled up with zeros, and what lies beside a part of an array is not read."""
@@ -111,11 +112,29 @@ def test_what_is_not_finite_goes_where_the_product_takes_it(value):
     assert np.isfinite(np.delete(native.product(x, large[:, 50:100]), 4, 0)).all()
 
 
+def test_numpy_computes_what_it_has_to_tell_of():
+    x, y = np.full((80, 90), 1e30, np.float32), np.full((90, 70), 1e30, np.float32)
+    assert native.product(x, y) is None
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert np.isinf(gg.matmul(x, y)).all()
+    with np.errstate(over="ignore"):
+        assert np.isinf(native.product(x, y)).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        gg.matmul(x, y)
+    assert close(native.product(x / 1e30, y / 1e30), x / 1e30, y / 1e30)
+
+
+def test_a_stack_with_a_gap_behind_an_axis_of_one():
+    whole = matrix((3, 1, 4, 9, 9), np.float32)
+    assert native.product(whole[:, :, :2], whole[:, :, :2]) is None
+    assert close(native.product(whole[:, :, 1], whole[:, :, 1]), whole[:, :, 1], whole[:, :, 1])
+
+
 def test_what_has_no_kernel():
     x, y = matrix((8, 8), np.float32), matrix((8, 8), np.float32)
     assert native.product(x, y) is not None
     assert native.product(x[:3], y) is None  # few rows, few columns
-    assert native.product(x, y[:, :3]) is None
+    assert native.product(x, y[:, :7]) is None
     assert native.product(x, y.astype(np.float64)) is None
     assert native.product(x.astype(np.float16), y.astype(np.float16)) is None
     assert native.product(x.astype(">f4"), y.astype(">f4")) is None
@@ -177,7 +196,9 @@ def test_systems_that_have_no_kernel():
     np.testing.assert_array_equal(y, before)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 127), (200, 128), (77, 300), (128, 512), (5, 65)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 127), (200, 128), (77, 300), (128, 512), (5, 65), (1000, 10), (2**15 + 3, 33)], ids=str
+)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_column_sums(shape, dtype):
     x = matrix(shape, dtype)
@@ -185,6 +206,15 @@ def test_column_sums(shape, dtype):
     assert found.dtype == x.dtype
     np.testing.assert_allclose(found, x.sum(0, dtype=np.float64), rtol=0, atol=100 * shape[0] * np.finfo(dtype).eps)
     assert native.column_sums(x[:, ::2]) is None or shape[1] == 1
+
+
+def test_sums_of_many_numbers_lose_few_digits():
+    np.testing.assert_array_equal(native.column_sums(np.ones((2**23 + 2**22, 2), np.float32)), [2**23 + 2**22] * 2)
+    np.testing.assert_allclose(native.column_sums(np.full((20000, 300), 0.1, np.float32)), 2000, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_there_is_nothing_to_sum_up(dtype):
     assert native.column_sums(np.empty((0, 4), dtype)) is None
 
 
