@@ -47,7 +47,7 @@ def _matmul(x: Any, y: Any, /) -> Any:
                 if out is not None:
                     return out
             return x.dot(y)  # the same call of BLAS as matmul's, and where matrices are small half the time
-        if x.ndim > 1 < y.ndim and max(x.size * y.shape[-1], y.size * x.shape[-2]) > _SEVERAL_THREADS:
+        if x.ndim > 1 < y.ndim and x.shape[-2] * x.shape[-1] * y.shape[-1] > _SEVERAL_THREADS:
             out = _large(x, y)
             if out is not None:
                 return out
