@@ -308,8 +308,8 @@ def _owned(x: Any, alone: bool, /) -> Any:
 
 # Fused: the definitions are in nn/functional/. Names in "_dx" are rules -----------------------------------------------
 
-_FEW = 1024
-"""Elements below which an array takes as long as a call."""
+_FEW, _MANY = 1024, 1 << 14
+"""Elements below which an array takes as long as a call, and from which on a sum takes longer than finding a kernel for it."""
 
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
 _ZEROS = {char: asarray(0, char) for char in _MASKS}  # with a Python number a ufunc takes twice as long on a small array
@@ -337,6 +337,15 @@ def _relu_gradient(g: Any, y: Any, /) -> Any:
 
 
 SPELLINGS["relu_dinput"] = _relu_gradient
+
+
+@_spells("linear_dbias")
+def _linear_dbias(g: Any, /) -> Any:
+    rows = products.rows(g)
+    if len(rows) == 1:
+        return rows[0]
+    out = products.kernels().column_sums(rows) if rows.size >= _MANY else None
+    return _sum(rows, axis=0) if out is None else out
 
 
 @_spells("softmax")

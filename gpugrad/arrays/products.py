@@ -1,4 +1,4 @@
-"""NumPy's products of matrices: matmul, and linear with its rules. Large ones run on the threads of the compiled kernels."""
+"""NumPy's matmul, and linear with those of its rules that are products: large ones run on the threads of the compiled kernels."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ _spells = registrar(SPELLINGS)
 _BLAS = frozenset("fdFD")  # dtypes, by their characters
 _SEVERAL_THREADS = 2**18
 """Multiplications from which on OpenBLAS shares a product among its threads."""
-_MANY = 2**14  # elements from which on a sum takes longer than finding a kernel for it
 
 
 @cache
 def kernels() -> Any:
-    """The module of the kernels; None where NumPy's products are not those of OpenBLAS, and may be quicker (Accelerate, MKL)."""
+    """The module of the kernels, which is loaded with the first large matrix: many programs have none."""
+    return importlib.import_module("gpugrad.compile.product")
+
+
+@cache
+def _by_openblas() -> bool:
+    """Whether NumPy's products are OpenBLAS's, whose threads fight ours; those of Accelerate or MKL may be quicker than the kernel."""
     config: Any = numpy.show_config("dicts")
-    if "openblas" not in config["Build Dependencies"].get("blas", {}).get("name", "").lower():
-        return None
-    return importlib.import_module("gpugrad.compile.product")  # with the first large product: many programs have none
+    return "openblas" in config["Build Dependencies"].get("blas", {}).get("name", "").lower()
 
 
 def _large(x: Any, y: Any, bias: Any = None) -> Any:
     """x @ y + bias of arrays with two axes or more by our own threads; None where NumPy should do it."""
-    found = kernels()
-    return None if found is None else found.product(x, y, bias)
+    return kernels().product(x, y, bias) if _by_openblas() else None
 
 
 @_spells("matmul")
@@ -58,7 +60,7 @@ def _matmul(x: Any, y: Any, /) -> Any:
 @_spells("linear")
 def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
     if x.ndim > 2:  # one large product instead of a loop over small ones
-        return _linear(_rows(x), weight, bias).reshape(*x.shape[:-1], weight.shape[0])
+        return _linear(rows(x), weight, bias).reshape(*x.shape[:-1], weight.shape[0])
     if x.size * len(weight) > _SEVERAL_THREADS and x.ndim == 2 and type(x) is ndarray:
         out = _large(x, weight.T, bias)
         if out is not None:
@@ -76,7 +78,7 @@ def _linear(x: Any, weight: Any, bias: Any, /) -> Any:
     return out
 
 
-def _rows(x: Any) -> Any:
+def rows(x: Any) -> Any:
     """x as a matrix."""
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
@@ -88,19 +90,4 @@ def _linear_dinput(g: Any, weight: Any, /) -> Any:
 
 @_spells("linear_dweight")
 def _linear_dweight(g: Any, x: Any, /) -> Any:
-    return _matmul(g.T, x) if x.ndim == 2 else _matmul(_rows(g).T, _rows(x))
-
-
-@_spells("linear_dbias")
-def _linear_dbias(g: Any, /) -> Any:
-    rows = _rows(g)
-    if len(rows) == 1:
-        return rows[0]
-    if rows.size >= _MANY:
-        found = kernels()
-        out = None if found is None else found.column_sums(rows)
-        if out is not None:
-            return out
-    if rows.dtype.kind == "V":  # bfloat16
-        return numpy.add.reduce(rows, 0, numpy.float32).astype(rows.dtype)
-    return numpy.add.reduce(rows, 0)
+    return _matmul(g.T, x) if x.ndim == 2 else _matmul(rows(g).T, rows(x))

@@ -6,6 +6,7 @@ at the expense of ours: by turns with products on our threads both take several 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -24,6 +25,7 @@ _INVERTED = 32
 """Rows of the blocks on the diagonal that are inverted. Where triangles are ill-conditioned, larger ones cost accuracy."""
 
 
+@numpy.errstate(all="ignore")  # LAPACK says nothing, either
 def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> Any:
     """The solution for triangular matrices.
 
@@ -37,39 +39,43 @@ def solve_triangular(x: Any, y: Any, /, *, upper: bool, unitriangular: bool) -> 
     x = x.astype(dtype, copy=False)
     out = numpy.empty((*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *y.shape[-2:]), dtype)
     out[...] = y
-    if x.size >= _SMALLEST and kernels() is not None and _substituted(x, out, upper, unitriangular):
-        return out[..., 0] if vector else out
-    lower = x.mT if upper else x
-    inverses, triangles = inverses_of_blocks(lower, _INVERTED, unitriangular), _triangles(lower, _INVERTED, unitriangular)
-    blocks = (inverses.mT, triangles.mT) if upper else (inverses, triangles)
-    with numpy.errstate(all="ignore"):  # LAPACK says nothing, either
-        _divide(x, *blocks, out, upper)
+    if x.size < _SMALLEST or not _substituted(x, out, upper, unitriangular):
+        _divide(x, out, upper, unitriangular)
     return out[..., 0] if vector else out
+
+
+def _parts(x: Any, y: Any, size: int, upper: bool) -> Iterator[tuple[int, int, Any]]:
+    """Blocks of rows, in the order in which they are solved for, and what their right sides are then, in y. The first is as large as any."""
+    n = x.shape[-1]
+    for done in range(0, n, size):
+        start, stop = (max(n - done - size, 0), n - done) if upper else (done, min(done + size, n))
+        part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
+        if done:
+            part -= _matmul(x[..., start:stop, known], y[..., known, :])
+        yield start, stop, part
 
 
 def _substituted(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:
     """Make y the solution by the kernel; False where there is none for these operands, and nothing was done."""
-    n, size = x.shape[-1], max(_ROWS, _ELEMENTS // max(y.shape[-1], 1))
-    for done in range(0, n, size):  # the first block is as large as any
-        start, stop = (max(n - done - size, 0), n - done) if upper else (done, min(done + size, n))
-        part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
-        if known.start < known.stop:
-            part -= _matmul(x[..., start:stop, known], y[..., known, :])
-        if not kernels().substitute(x[..., start:stop, start:stop], part, upper, unitriangular):
+    substitute = kernels().substitute
+    for start, stop, part in _parts(x, y, max(_ROWS, _ELEMENTS // max(y.shape[-1], 1)), upper):
+        if not substitute(x[..., start:stop, start:stop], part, upper, unitriangular):
             return False  # of the first block, as of all
     return True
 
 
-def _divide(x: Any, inverses: Any, triangles: Any, y: Any, upper: bool) -> None:
+def _divide(x: Any, y: Any, upper: bool, unitriangular: bool) -> None:
     """Make y the solution by the blocks on the diagonal and their inverses."""
-    n = x.shape[-1]
-    starts = range(0, n, _INVERTED)
-    for start in reversed(starts) if upper else starts:
-        stop, i = min(start + _INVERTED, n), start // _INVERTED
-        part, known = y[..., start:stop, :], slice(stop, n) if upper else slice(0, start)
-        if known.start < known.stop:
-            part -= _matmul(x[..., start:stop, known], y[..., known, :])
-        inverse, triangle = (blocks[..., i, : stop - start, : stop - start] for blocks in (inverses, triangles))
+    lower = x[..., ::-1, ::-1] if upper else x  # from its last element on
+    inverses = inverses_of_blocks(lower, _INVERTED, unitriangular)
+    triangles = numpy.tril(_on_diagonal_of(lower, _INVERTED, _INVERTED))
+    if unitriangular:
+        numpy.einsum("...ii->...i", triangles)[...] = 1
+    for i, (_, _, part) in enumerate(_parts(x, y, _INVERTED, upper)):
+        rows = part.shape[-2]
+        inverse, triangle = (blocks[..., i, :rows, :rows] for blocks in (inverses, triangles))
+        if upper:
+            inverse, triangle = inverse[..., ::-1, ::-1], triangle[..., ::-1, ::-1]
         solution = _matmul(inverse, part)
         # What is left over, divided once more: without it a solution would not be as good as that of substitution.
         part -= _matmul(triangle, solution)
@@ -77,15 +83,13 @@ def _divide(x: Any, inverses: Any, triangles: Any, y: Any, upper: bool) -> None:
         part[...] = solution
 
 
-def _triangles(x: Any, size: int, unitriangular: bool) -> Any:
-    """The blocks of `size` rows on the diagonal of lower triangles (..., M, M), side by side: (..., blocks, size, size), with zeros."""
+def _on_diagonal_of(x: Any, size: int, whole: int) -> Any:
+    """The blocks of `size` rows on the diagonal of matrices, side by side, filled up with zeros: (..., blocks, whole, whole)."""
     n = x.shape[-1]
-    out = numpy.zeros((*x.shape[:-2], -(-n // size), size, size), x.dtype)
+    out = numpy.zeros((*x.shape[:-2], -(-n // size), whole, whole), x.dtype)
     for i, start in enumerate(range(0, n, size)):
         rows = slice(start, min(start + size, n))
-        out[..., i, : rows.stop - start, : rows.stop - start] = numpy.tril(x[..., rows, rows])
-    if unitriangular:
-        numpy.einsum("...ii->...i", out)[...] = 1
+        out[..., i, : rows.stop - start, : rows.stop - start] = x[..., rows, rows]
     return out
 
 
@@ -101,10 +105,7 @@ def inverses_of_blocks(x: Any, size: int, unitriangular: bool = False) -> Any:
         # One call of LAPACK takes less: an upper triangle is its own LU factorisation, nothing is lost.
         upper = numpy.triu(x.mT, 1) + numpy.eye(n, dtype=x.dtype) if unitriangular else numpy.triu(x.mT)
         return numpy.linalg.inv(upper).mT[..., None, :, :]
-    blocks = numpy.zeros((*x.shape[:-2], -(-n // size), whole, whole), x.dtype)
-    for i, start in enumerate(range(0, n, size)):
-        rows = slice(start, min(start + size, n))
-        blocks[..., i, : rows.stop - start, : rows.stop - start] = x[..., rows, rows]
+    blocks = _on_diagonal_of(x, size, whole)
     inverses = numpy.zeros_like(blocks)
     diagonal, given = (_on_diagonal(z, 1)[..., 0, 0] for z in (inverses, blocks))
     diagonal[...] = 1

@@ -32,11 +32,7 @@ typedef struct {
 
 /* d[row][q] = sum over lines and taps of a[row][line, tap] * b[line][offset[tap] + q] */
 INLINE void product(const int m, const int n, const Product *p) {
-    Vector sum[M][N];
-#pragma GCC unroll 8
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < n; j++) sum[i][j] = (Vector){0};
+    Vector sum[M][N] = {{{0}}};
     const T *a = p->a, *line = p->b;
     const int64_t pitch = p->a_pitch, taps = p->taps, *offset = p->offset;
     for (int64_t c = 0; c < p->lines; c++, line += p->b_pitch)
@@ -67,17 +63,12 @@ INLINE void totals(Vector *v) {
     }
 }
 #else
-typedef __typeof__((Vector){0} == (Vector){0}) Mask; /* integers of the size of T */
-
 /* v[0] = the sums of the elements of v[0], v[1], ...: those of two vectors are added, and lie in turn in one, until one is left. */
 INLINE void totals(Vector *v) {
-    Mask low, high;
-    for (int l = 0; l < LANES; l++) low[l] = l / 2 + l % 2 * LANES, high[l] = low[l] + LANES / 2;
 #pragma GCC unroll 4
     for (int half = LANES / 2; half > 0; half /= 2)
 #pragma GCC unroll 8
-        for (int i = 0; i < half; i++)
-            v[i] = __builtin_shuffle(v[i], v[i + half], low) + __builtin_shuffle(v[i], v[i + half], high);
+        for (int i = 0; i < half; i++) v[i] = in_turn(v[i], v[i + half], 0) + in_turn(v[i], v[i + half], 1);
 }
 #endif
 
@@ -91,11 +82,7 @@ typedef struct {
 
 /* d[row][column] += sum over images and q of a[image][row][q] * b[image][offset[column] + q] */
 INLINE void dots(const int m, const int n, const Dots *p) {
-    Vector sum[M][N];
-#pragma GCC unroll 8
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < n; j++) sum[i][j] = (Vector){0};
+    Vector sum[M][N] = {{{0}}};
     for (int64_t image = 0; image < p->images; image++) {
         const T *a = p->a + image * p->a_image, *b = p->b + image * p->b_image, *columns[N];
         const int64_t pitch = p->a_pitch;
@@ -142,8 +129,6 @@ static void (*const all_dots[4][3])(const Dots *) = {{dots_11, dots_12, dots_13}
 
 /* The power of two of the rows of the next tile. */
 static int rows_of(int64_t left) { return left >= 8 && M == 8 ? 3 : left >= 4 ? 2 : left >= 2; }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* All rows of a product, at `length` elements of the lines, or a few more to fill a vector: for each few elements all rows. */
 static void multiply(Product p, int64_t rows, int64_t length) {

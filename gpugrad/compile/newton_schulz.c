@@ -29,11 +29,7 @@ typedef struct {
 
 /* A tile of a^T b: M columns of panel a by n vectors of panel b; to `to` and, transposed, to `back` if there is such. */
 INLINE void tile(const int n, float *to, float *back, const float *a, const float *b, int64_t depth, const Join *join) {
-    Vector sum[M][N];
-#pragma GCC unroll 8
-    for (int i = 0; i < M; i++)
-#pragma GCC unroll 8
-        for (int v = 0; v < n; v++) sum[i][v] = (Vector){0};
+    Vector sum[M][N] = {{{0}}};
     for (int64_t k = 0; k < depth; k++, a += PANEL, b += PANEL) {
         Vector row[N];
 #pragma GCC unroll 8

@@ -9,9 +9,8 @@
 #ifndef __clang__
 #pragma GCC optimize("O2") /* what matters is unrolled and in vectors as it is written: -O3 takes four times as long to find nothing */
 #endif
-#include "simd.h"
-
 #include "exceptions.h"
+#include "simd.h"
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 enum { M = 8, N = 3 }; /* of a tile: rows, vectors, of which 32 registers hold the sums, a row of y and a number of x */
@@ -20,13 +19,11 @@ enum { M = 6, N = 2 }; /* 16 registers */
 #endif
 enum { PANEL = N * LANES, FEW = 2 * M };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 typedef struct {
     const T *a, *b, *bias; /* bias, unless it is NULL, is added to each row */
     T *d;
     int64_t a_pitch, b_pitch, d_pitch, depth, columns; /* the last tile of a row has fewer columns than vectors hold */
-    int more;                                 /* whether the sums are added to what d holds */
+    int more; /* whether the sums are added to what d holds */
 } Tile;
 
 /* The first `count` of the elements of a vector, at most all of them, without a loop */
@@ -69,11 +66,7 @@ INLINE void finish(const int m, const int n, Vector (*sum)[N], const Tile *p) {
 
 /* d[i][j] = sum over k of a[i][k] b[k][j]; `packed` says that a lies as [k][i]. */
 INLINE void tile(const int m, const int n, const int packed, const Tile *p) {
-    Vector sum[M][N];
-#pragma GCC unroll 8
-    for (int i = 0; i < m; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < n; j++) sum[i][j] = (Vector){0};
+    Vector sum[M][N] = {{{0}}};
     const T *a = p->a, *b = p->b;
     const int64_t pitch = p->a_pitch, b_pitch = p->b_pitch;
     for (int64_t k = 0; k < p->depth; k++, b += b_pitch) {
@@ -125,19 +118,15 @@ static void pack_rows(T *to, const T *y, int64_t pitch, int64_t depth, int64_t c
 }
 
 #ifndef __clang__
-typedef __typeof__((Vector){0} == (Vector){0}) Mask; /* integers of the size of T */
-
 /* LANES vectors to those across them: each step brings together elements of vectors that are half of all apart. */
 INLINE void transpose(Vector *v) {
-    Mask low, high;
-    for (int l = 0; l < LANES; l++) low[l] = l / 2 + l % 2 * LANES, high[l] = low[l] + LANES / 2;
 #pragma GCC unroll 8
     for (int step = 1; step < LANES; step *= 2) {
         Vector w[LANES];
 #pragma GCC unroll 16
         for (int i = 0; i < LANES / 2; i++) {
-            w[2 * i] = __builtin_shuffle(v[i], v[i + LANES / 2], low);
-            w[2 * i + 1] = __builtin_shuffle(v[i], v[i + LANES / 2], high);
+            w[2 * i] = in_turn(v[i], v[i + LANES / 2], 0);
+            w[2 * i + 1] = in_turn(v[i], v[i + LANES / 2], 1);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) v[i] = w[i];
@@ -184,8 +173,9 @@ static void pack_tiles(T *to, const T *x, int64_t pitch, int64_t depth, int64_t 
 
 enum { ROWS, COLUMNS, DEPTH, X_PITCH, Y_PITCH, X_NEXT, Y_NEXT, X_ACROSS, Y_ACROSS, BIAS, ROW_BLOCK, COLUMN_BLOCK, DEPTH_BLOCK };
 
-/* p: result (stack, M, N), where exceptions are noted, x, y and, with n[BIAS], bias. x lies as (M, K) or, with n[X_ACROSS], as (K, M), y as (K, N) or (N, K), their rows
-   at a pitch, and the next matrix of a stack at n[X_NEXT] and n[Y_NEXT]. An item is a block of the result. */
+/* p: result (stack, M, N), where exceptions are noted, x, y and, with n[BIAS], bias. x lies as (M, K) or, with n[X_ACROSS], as
+   (K, M), y as (K, N) or (N, K), their rows at a pitch, and the next matrix of a stack at n[X_NEXT] and n[Y_NEXT]. An item is a block
+   of the result. */
 void product(char *const *p, const int64_t *n, const double *s, char *scratch, int64_t begin, int64_t end) {
     feclearexcept(FE_ALL_EXCEPT);
     T *panels = (T *)scratch, *packed = panels + n[DEPTH_BLOCK] * ((n[COLUMN_BLOCK] + PANEL - 1) / PANEL * PANEL);

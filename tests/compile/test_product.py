@@ -221,7 +221,7 @@ def test_there_is_nothing_to_sum_up(dtype):
 def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     """Of matmul, of linear and of its gradients; small ones do not."""
     seen = []
-    monkeypatch.setattr(products, "kernels", lambda: native)
+    monkeypatch.setattr(products, "_by_openblas", lambda: True)
     monkeypatch.setattr(
         native, "product", lambda x, y, bias=None, found=native.product: seen.append(x.shape) or found(x, y, bias)
     )
