@@ -14,3 +14,8 @@ KEYS = [
 def leaf(values, dtype=np.float64):
     """A Tensor that requires a gradient."""
     return gg.tensor(np.asarray(values, dtype=dtype), requires_grad=True)
+
+
+def values(x):
+    """The numbers of a Tensor, as nested lists."""
+    return x.tolist()
