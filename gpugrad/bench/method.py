@@ -22,7 +22,7 @@ BURST = 0.05
 """Seconds for which a column is measured in a round: long against the clock's resolution, short against the machine's moods."""
 
 SETTLE = 0.04
-"""Seconds of rest before a burst. Idle threads of OpenBLAS spin for about 0.03 s and would slow down whoever comes next."""
+"""Seconds of rest before a burst, at least."""
 
 SAMPLES = 16
 """Elements of each result that are compared, beside the mean of all."""
@@ -145,8 +145,8 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Seconds per repeat of each column, one number per round.
 
-    A round measures the columns in turn, each time starting with another one; every burst has a warm-up of its own. Before them, twice
-    `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
+    A round measures the columns in turn, each time starting with another one; every burst has a :func:`rest` before it and a warm-up of
+    its own. Before them, twice `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
     """
     calls = {column.name: _calls(column, burst, trial) for column in columns}
     seconds: dict[str, list[float]] = {column.name: [] for column in columns}
@@ -155,11 +155,24 @@ def interleaved(
             break
         start = number % len(columns)
         for column in (*columns[start:], *columns[:start]):
-            time.sleep(settle)
+            rest(settle)
             _run(column, 1 + calls[column.name] // 4)
             count = calls[column.name]
             seconds[column.name].append(_run(column, count) / count / column.repeats)
     return seconds
+
+
+def rest(settle: float = SETTLE) -> None:
+    """Wait until no thread of this process works any more, and that for `settle` seconds at least; not at all if that is 0.
+
+    Idle threads of OpenBLAS look for work for 0.1 s after a product and would slow down whoever comes next.
+    """
+    for _ in range(20):
+        before = time.process_time()
+        time.sleep(settle / 2)
+        if time.process_time() - before <= settle / 8:
+            break
+    time.sleep(settle / 2)
 
 
 def _run(column: Column, count: int) -> float:

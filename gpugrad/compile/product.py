@@ -1,7 +1,7 @@
 """Products of NumPy's matrices, and triangular systems, by kernels written in C, product.c: the plans for them, by shapes and strides.
 
 NumPy's own products are as quick on one thread. But OpenBLAS, which most builds of NumPy have underneath, keeps threads of its own:
-after each product they look for the next one for some 20 milliseconds, and take processors from all other kernels meanwhile. A
+after each product they look for the next one for a tenth of a second, and take processors from all other kernels meanwhile. A
 training step on two cores took up to half as long again. Here products run on the threads that the other kernels run on, too.
 
 The sums are in an order that depends on K alone: the same bits on any number of threads, and for a row whatever rows are beside it.
@@ -19,9 +19,10 @@ import numpy
 from gpugrad.compile.handwritten import handwritten, suits, to_be_told
 from gpugrad.compile.runtime import chosen_threads, get_num_threads, plan
 
-_ROWS, _COLUMNS, _DEPTH = 256, 192, 384  # of a block, at most: what is packed of x and y stays in the second level of the cache
-_PANEL = 48  # columns of the widest panel of product.c
-_LEAST_BLOCK = 2**20  # multiplications, some 20 microseconds
+_COLUMNS, _DEPTH_BYTES = 192, 2**11  # of a block, at most: what is packed of y stays in the second level of the cache,
+_X_BYTES = 2**19  # and x in the third
+_PANEL, _VECTOR = 48, 16  # columns of the widest panel and the widest vector of product.c
+_LEAST_BLOCK, _LEAST_NARROW = 2**18, 2**17  # multiplications, some 5 and 2.5 microseconds
 _SUBSTITUTED = 2**16  # elements of the right side of a block, at most
 _FEWEST = 4, 8  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
 _NANOSECONDS = 0.005  # of a float32 multiplication and addition, about, and for each byte
@@ -79,14 +80,16 @@ def _call(
     if of_x is None or of_y is None or found is None:
         return None
     launch, addresses = found
-    parts = -(-depth // _DEPTH)
+    parts = -(-depth * itemsize // _DEPTH_BYTES)
     at_once = -(-depth // parts)  # of K
-    high, wide = _block(stack, rows, columns, depth, get_num_threads())
-    items = stack * -(-rows // high) * -(-columns // wide)
+    high, wide, whole, narrow = _blocks(stack, rows, columns, at_once, itemsize, get_num_threads())
+    down = stack * -(-rows // high)
+    items = down * (whole + -(-max(columns - whole * wide, 0) // narrow))
     scratch = itemsize * at_once * (-(-wide // _PANEL) * _PANEL + high)
     (x_across, x_pitch, x_next), (y_across, y_pitch, y_next) = of_x, of_y
     biased = bias is not None
-    integers = (rows, columns, depth, x_pitch, y_pitch, x_next, y_next, x_across, y_across, biased, high, wide, at_once)
+    operands = (rows, columns, depth, x_pitch, y_pitch, x_next, y_next, x_across, y_across, biased)
+    integers = (*operands, high, down, wide, whole, narrow, at_once)
     made = plan(addresses["product"], items, int(work * itemsize * _NANOSECONDS), 4 + biased, 2, 0, scratch, integers=integers)
     return launch, made, shape
 
@@ -107,9 +110,12 @@ def _layout(shape: _Shape, strides: _Shape, itemsize: int) -> _Layout | None:
     return None
 
 
-def _block(stack: int, rows: int, columns: int, depth: int, threads: int) -> tuple[int, int]:
-    """Rows and columns of a block: as large as the cache allows, or smaller, so that all threads get as much to do."""
-    high, wide = min(rows, _ROWS), min(columns, _COLUMNS)
+def _blocks(stack: int, rows: int, columns: int, depth: int, itemsize: int, threads: int) -> tuple[int, int, int, int]:
+    """Rows and columns of a block, the number of such blocks side by side, and the columns of the others, at the end.
+
+    As large as the cache allows, or smaller, so that all threads get as much to do and end at about the same time.
+    """
+    high, wide = min(rows, max(_X_BYTES // itemsize // depth // 8 * 8, 64)), min(columns, _COLUMNS)
     while (
         threads > 1 and stack * -(-rows // high) * -(-columns // wide) < 4 * threads and high * wide * depth >= 2 * _LEAST_BLOCK
     ):
@@ -119,7 +125,10 @@ def _block(stack: int, rows: int, columns: int, depth: int, threads: int) -> tup
             high = -(-high // 2 // 8) * 8
         else:
             break
-    return high, wide
+    down, along = stack * -(-rows // high), -(-columns // wide)
+    if threads == 1 or wide % _VECTOR or down * along > 16 * threads or high * _VECTOR * depth < _LEAST_NARROW:
+        return high, wide, along, wide
+    return high, wide, max(columns // wide - -(-threads // down), 0), _VECTOR
 
 
 def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Python's stable ABI */
 
@@ -149,6 +150,8 @@ static struct {
     int refused; /* the system would not start this many */
     int waiting; /* the caller sleeps until the job is finished */
     int busy;    /* a job is running */
+    int64_t patience; /* nanoseconds for which a thread looks for work, or for the end of it, before it sleeps */
+    int looking; /* workers that look for work now */
     uint64_t next __attribute__((aligned(LINE)));
     uint64_t done __attribute__((aligned(LINE))); /* finished chunks of the job */
 } pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, .threads = 1, .refused = MOST_THREADS};
@@ -159,6 +162,18 @@ static void pause_briefly(void) {
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+/* Whether a thread that looks for something may go on looking, after a short pause; `until` is 0 at first. Waking one that sleeps
+   takes as long as many a kernel runs: in virtual machines, some 40 microseconds. */
+static int patient(int64_t *until) {
+    struct timespec time;
+    for (int i = 0; i < 16; i++) pause_briefly();
+    sched_yield(); /* to whoever else needs this processor */
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    int64_t now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    if (*until == 0) *until = now + __atomic_load_n(&pool.patience, __ATOMIC_RELAXED);
+    return now < *until;
 }
 
 /* Run chunks of a job until none is left; returns 1 if the last one to be finished was among them. */
@@ -203,6 +218,13 @@ static void keep_off(Place *place, int processor) { (void)place, (void)processor
 static int current_processor(void) { return -1; }
 #endif
 
+static void look_for_work(uint64_t seen) {
+    int64_t until = 0;
+    __atomic_add_fetch(&pool.looking, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&pool.next, __ATOMIC_RELAXED) >> CHUNK_BITS == seen >> CHUNK_BITS && patient(&until)) continue;
+    __atomic_sub_fetch(&pool.looking, 1, __ATOMIC_RELAXED);
+}
+
 static void *worker(void *number) {
     uint64_t seen = 0;
     Place place = {0};
@@ -217,11 +239,10 @@ static void *worker(void *number) {
         int last = memory != NULL && work(&job, memory); /* without memory the others do it */
         pthread_mutex_lock(&pool.lock);
         if (last && pool.waiting) pthread_cond_signal(&pool.finished);
-        if (scratch_is_large()) {
-            pthread_mutex_unlock(&pool.lock);
-            free_scratch();
-            pthread_mutex_lock(&pool.lock);
-        }
+        pthread_mutex_unlock(&pool.lock);
+        if (scratch_is_large()) free_scratch();
+        if ((intptr_t)number < __atomic_load_n(&pool.threads, __ATOMIC_RELAXED)) look_for_work(seen);
+        pthread_mutex_lock(&pool.lock);
     }
     return NULL;
 }
@@ -250,7 +271,7 @@ static void start_workers(int wanted) {
 static void after_fork(void) {
     pool.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     pool.wake = pool.finished = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    pool.workers = pool.waiting = pool.busy = 0;
+    pool.workers = pool.waiting = pool.busy = pool.looking = 0;
     pool.job.chunks = 0; /* what another thread was running is not for new workers */
     pool.refused = MOST_THREADS;
 }
@@ -269,10 +290,10 @@ static void run_parallel(Job *job, char *memory, int64_t chunk, int threads) {
     pthread_mutex_unlock(&pool.lock);
     pthread_cond_broadcast(&pool.wake);
     if (work(job, memory)) return;
-    for (int i = 0; i < 100; i++) { /* a few microseconds */
+    int64_t until = 0;
+    do
         if (__atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) == job->chunks) return;
-        pause_briefly();
-    }
+    while (patient(&until));
     pthread_mutex_lock(&pool.lock);
     pool.waiting = 1;
     while (__atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) != job->chunks) pthread_cond_wait(&pool.finished, &pool.lock);
@@ -282,8 +303,9 @@ static void run_parallel(Job *job, char *memory, int64_t chunk, int threads) {
 
 /* Estimated nanoseconds, all measured: from which on ... */
 static const int64_t RELEASE = 20000;  /* ... other Python threads may run meanwhile: taking the GIL again may mean waiting */
-static const int64_t PARALLEL = 60000; /* ... more threads help: waking one takes ten microseconds or more */
-static const int64_t LEAST = 10000, MOST = 200000; /* of a chunk */
+static const int64_t PARALLEL = 60000; /* ... more threads help that have to be woken */
+static const int64_t AT_ONCE = 8000;  /* ... more threads help that look for work */
+static const int64_t LEAST = 4000, MOST = 200000; /* of a chunk */
 
 static int64_t chunk_size(int64_t items, int64_t cost, int64_t grain, int threads) {
     int64_t time = cost / (16 * (int64_t)threads); /* even shares, though threads may be late */
@@ -295,7 +317,7 @@ static int64_t chunk_size(int64_t items, int64_t cost, int64_t grain, int thread
 
 static void execute(Job *job, char *memory, int64_t cost, int64_t grain) {
     int threads = __atomic_load_n(&pool.threads, __ATOMIC_RELAXED);
-    if (cost >= PARALLEL && threads > 1) {
+    if (cost >= AT_ONCE && threads > 1 && (cost >= PARALLEL || __atomic_load_n(&pool.looking, __ATOMIC_RELAXED) >= threads - 1)) {
         int64_t chunk = chunk_size(job->items, cost, grain, threads);
         /* One at a time: whoever comes while a job is running works alone. */
         if (chunk < job->items && !__atomic_exchange_n(&pool.busy, 1, __ATOMIC_ACQUIRE)) {
@@ -417,13 +439,9 @@ static PyObject *launch(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     if (plan[ITEMS] > 0) {
         Job job = {(Kernel *)(intptr_t)plan[ADDRESS], p, plan + HEADER, s, plan[ITEMS], .scratch = bytes_needed,
                    .pieces = split.pieces, .arrays = arrays, .count = split.count, .split = split.split};
-        if (plan[COST] < RELEASE) {
-            run_items(&job, memory, 0, job.items);
-        } else {
-            PyThreadState *state = PyEval_SaveThread();
-            execute(&job, memory, plan[COST], plan[GRAIN]);
-            PyEval_RestoreThread(state);
-        }
+        PyThreadState *state = plan[COST] < RELEASE ? NULL : PyEval_SaveThread();
+        execute(&job, memory, plan[COST], plan[GRAIN]);
+        if (state != NULL) PyEval_RestoreThread(state);
     }
     if (scratch_is_large()) free_scratch();
     result = &_Py_NoneStruct;
@@ -445,6 +463,8 @@ void gpugrad_set_threads(int threads) {
     __atomic_store_n(&pool.threads, threads < MOST_THREADS ? threads : MOST_THREADS, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&pool.lock);
 }
+
+void gpugrad_set_patience(int64_t nanoseconds) { __atomic_store_n(&pool.patience, nanoseconds, __ATOMIC_RELAXED); }
 
 static int prepared;
 

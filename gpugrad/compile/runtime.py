@@ -26,6 +26,9 @@ _library: ctypes.PyDLL | None = None  # calls keep the GIL
 _launcher: Launcher | None = None
 _threads = 0  # 0: the environment decides
 _MOST_THREADS = 1024  # as in runtime.c
+_PATIENCE = (
+    300_000  # nanoseconds: longer than what lies between two kernels of a training step, and too short to be noticed elsewhere
+)
 
 
 def contiguous(x: Any) -> Any:
@@ -39,7 +42,8 @@ def launcher() -> Launcher | None:
     It runs the kernel of a :func:`plan` on as many arrays and numbers as the plan says, and returns None. Arrays are objects with
     the buffer protocol, with any strides, of which the kernel gets the address of the first element; one that is only read may be a
     tuple, :class:`~gpugrad.compile.pieces.Pieces`, if the kernel reads one element of it in each item. The GIL is released while a
-    kernel of more than 20 microseconds runs; one of more than 60 is shared among :func:`get_num_threads` threads.
+    kernel of more than 20 microseconds runs; one of more than 60, or of more than 8 while the others look for work, is shared among
+    :func:`get_num_threads` threads.
 
     Raises TypeError for a wrong number or type of arguments, BufferError for an array that must be writable and is not,
     ValueError for a plan that is not valid, MemoryError if there is no scratch memory. What the kernel does with the
@@ -57,6 +61,7 @@ def launcher() -> Launcher | None:
                 make = _library.gpugrad_launcher
                 make.argtypes, make.restype = (), ctypes.py_object
                 _library.gpugrad_set_threads(min(get_num_threads(), _MOST_THREADS))
+                _library.gpugrad_set_patience(ctypes.c_int64(_patience()))
                 _launcher = make()
     return _launcher
 
@@ -110,6 +115,11 @@ def get_num_threads() -> int:
 def chosen_threads() -> int:
     """What was set last, 0 for nothing: what plans that depend on the number of threads are kept by."""
     return _threads
+
+
+def _patience() -> int:
+    """Nanoseconds for which an idle thread looks for work before it sleeps; with OMP_WAIT_POLICY=passive, as OpenMP has it, none."""
+    return 0 if os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive" else _PATIENCE
 
 
 def _default_threads() -> int:

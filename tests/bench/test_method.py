@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -62,6 +66,23 @@ def test_columns_are_measured_in_turn_and_equally_often() -> None:
     assert [len(values) for values in found.values()] == [4, 4]
     # After finding out how many calls fill a burst, here one: a warm-up and a measured call per burst, a and b by turns first.
     assert "".join(calls[-16:]) == "aabb" + "bbaa" + "aabb" + "bbaa"
+
+
+def test_a_rest_lasts_until_nobody_works() -> None:
+    ends = time.perf_counter() + 0.2
+
+    def work() -> None:
+        while time.perf_counter() < ends:
+            hashlib.sha256(bytes(2**20))  # without the GIL
+
+    other = threading.Thread(target=work)
+    other.start()
+    method.rest(0.08)
+    assert time.perf_counter() > ends
+    other.join()
+    start = time.perf_counter()
+    method.rest(0.0)
+    assert time.perf_counter() - start < 0.1
 
 
 def test_numbers_are_elements_and_the_mean_of_every_array() -> None:

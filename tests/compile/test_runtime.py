@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +105,13 @@ def two_threads():
     runtime.set_num_threads(2)
 
 
+@pytest.fixture
+def patience():
+    """Sets for how many nanoseconds an idle thread looks for work."""
+    yield lambda nanoseconds: runtime._library.gpugrad_set_patience(ctypes.c_int64(nanoseconds))
+    runtime._library.gpugrad_set_patience(ctypes.c_int64(runtime._patience()))
+
+
 @pytest.mark.parametrize("cost", [0, 30_000, 100_000, SHARED])
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_a_launch(kernels, cost, threads):
@@ -160,19 +168,52 @@ def test_each_item_is_processed_once(kernels, items, grain, threads, cost):
 
 
 @pytest.mark.parametrize("threads, cost, expected", [(1, SHARED, 1), (2, 0, 1), (2, 30_000, 1), (2, SHARED, 2), (3, SHARED, 3)])
-def test_how_many_threads_work(kernels, threads, cost, expected):
+def test_how_many_threads_work(kernels, patience, threads, cost, expected):
+    patience(0)
+    time.sleep(0.05)  # until those who look for work after an earlier test sleep
     runtime.set_num_threads(threads)
+    found = who_worked(kernels, cost)
+    assert len(found) == expected and threading.get_ident() in found
+
+
+def who_worked(kernels, cost):
     out = np.zeros(200, "int64")
     runtime.launcher()(runtime.plan(kernels("thread"), out.size, cost, 1, 1, 0), out)
-    assert len(set(out.tolist())) == expected and threading.get_ident() in out.tolist()
+    return set(out.tolist())
+
+
+@pytest.mark.parametrize("cost, expected", [(5_000, 1), (10_000, 2), (30_000, 2)])
+def test_threads_that_look_for_work_get_some_of_less(kernels, patience, cost, expected):
+    patience(10**10)
+    who_worked(kernels, SHARED)
+    time.sleep(0.05)
+    assert len(who_worked(kernels, cost)) == expected
+    runtime.set_num_threads(3)  # one of them sleeps, or has not been started: nobody is woken for so little
+    assert len(who_worked(kernels, cost)) == 1
+
+
+def test_idle_threads_sleep_in_the_end(kernels, patience):
+    patience(10**6)
+    who_worked(kernels, SHARED)
+    time.sleep(0.05)
+    before = time.process_time()
+    time.sleep(0.2)
+    assert time.process_time() - before < 0.1
+
+
+@pytest.mark.parametrize("policy, waits", [("passive", False), (" PASSIVE", False), ("active", True), (None, True)])
+def test_openmps_wait_policy(monkeypatch, policy, waits):
+    if policy is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    else:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    assert (runtime._patience() > 0) is waits
 
 
 def test_fewer_threads_after_more(kernels):
-    out = np.zeros(200, "int64")
     for threads in (4, 2, 1, 3):
         runtime.set_num_threads(threads)
-        runtime.launcher()(runtime.plan(kernels("thread"), out.size, SHARED, 1, 1, 0), out)
-        assert len(set(out.tolist())) == threads
+        assert len(who_worked(kernels, SHARED)) == threads
 
 
 @pytest.mark.parametrize("size", [1, 1000, 10_000, 100])
