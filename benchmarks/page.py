@@ -50,8 +50,8 @@ No figure on this page, in its pictures or in the [README](../README.md#speed) i
 - **As their users write it.** PyTorch with its default optimizers (its fused Adam is in `adam`); torch.compile of the model or the
   formula; JAX's whole step, optimizer included, as one compiled function that may use its arguments' memory again; for HIPS autograd and
   MyGrad the optimizer in NumPy. NumPy by hand has no engine: its gradients are derived on paper.
-- **Side by side.** Each round measures every library once, in turn, each round beginning with another, and each after a rest until no
-  thread works any more: those of OpenBLAS look for work for a tenth of a second. Ratios are taken within a round; what is told is the
+- **Side by side.** Each round measures every library once, in turn, each round beginning with another, and each after a rest until its
+  threads are idle: those of OpenBLAS look for work for a tenth of a second. Ratios are taken within a round; what is told is the
   median over the rounds and, in brackets, the quartiles. So a machine that is slower for a while is so for all.
 - **Warm.** Each library runs before it is measured. What the first step takes, compiling included, is [apart](#compile-time).
 - **The same threads** for every library: all cores, but where a line names a number.

@@ -163,10 +163,12 @@ def interleaved(
 
 
 def rest(settle: float = SETTLE) -> None:
-    """Wait until no thread of this process works any more, and that for `settle` seconds at least; not at all if that is 0.
+    """Wait until the threads of this process work less than a quarter of the time, `settle` seconds at least, ten times that at most.
 
     Idle threads of OpenBLAS look for work for 0.1 s after a product and would slow down whoever comes next.
     """
+    if not settle:
+        return
     for _ in range(20):
         before = time.process_time()
         time.sleep(settle / 2)

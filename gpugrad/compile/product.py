@@ -4,7 +4,7 @@ NumPy's own products are as quick on one thread. But OpenBLAS, which most builds
 after each product they look for the next one for a tenth of a second, and take processors from all other kernels meanwhile. A
 training step on two cores took up to half as long again. Here products run on the threads that the other kernels run on, too.
 
-The sums are in an order that depends on K alone: the same bits on any number of threads, and for a row whatever rows are beside it.
+The sums are in an order that depends on K and the dtype alone: the same bits on any number of threads, whatever rows are beside a row.
 """
 
 from __future__ import annotations
@@ -126,9 +126,10 @@ def _blocks(stack: int, rows: int, columns: int, depth: int, itemsize: int, thre
         else:
             break
     down, along = stack * -(-rows // high), -(-columns // wide)
-    if threads == 1 or wide % _VECTOR or down * along > 16 * threads or high * _VECTOR * depth < _LEAST_NARROW:
+    whole = columns // wide - -(-threads // down)  # narrow blocks beside none that are wide would be slower
+    if threads == 1 or whole < 1 or wide % _VECTOR or down * along > 16 * threads or high * _VECTOR * depth < _LEAST_NARROW:
         return high, wide, along, wide
-    return high, wide, max(columns // wide - -(-threads // down), 0), _VECTOR
+    return high, wide, whole, _VECTOR
 
 
 def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:

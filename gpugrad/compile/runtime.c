@@ -142,7 +142,7 @@ static void run_items(const Job *job, char *memory, int64_t begin, int64_t end) 
 enum { CHUNK_BITS = 20, MOST_THREADS = 1024 };
 
 static struct {
-    pthread_mutex_t lock; /* guards job, waiting and sleeping */
+    pthread_mutex_t lock; /* guards job and waiting; the others are atomic, or the caller's */
     pthread_cond_t wake, finished;
     Job job;
     int threads; /* wanted, with the caller */

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import time
-
 import numpy as np
 import pytest
 
@@ -68,21 +64,27 @@ def test_columns_are_measured_in_turn_and_equally_often() -> None:
     assert "".join(calls[-16:]) == "aabb" + "bbaa" + "aabb" + "bbaa"
 
 
-def test_a_rest_lasts_until_nobody_works() -> None:
-    ends = time.perf_counter() + 0.2
+class Clock:
+    """A process whose threads work until a time."""
 
-    def work() -> None:
-        while time.perf_counter() < ends:
-            hashlib.sha256(bytes(2**20))  # without the GIL
+    def __init__(self, busy: float) -> None:
+        self.now, self.busy = 0.0, busy
 
-    other = threading.Thread(target=work)
-    other.start()
-    method.rest(0.08)
-    assert time.perf_counter() > ends
-    other.join()
-    start = time.perf_counter()
-    method.rest(0.0)
-    assert time.perf_counter() - start < 0.1
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def process_time(self) -> float:
+        return min(self.now, self.busy)
+
+
+@pytest.mark.parametrize(
+    ("settle", "busy", "rests"), [(0.04, 0.0, 0.04), (0.04, 0.1, 0.14), (0.04, 0.103, 0.14), (0.04, 9.0, 0.42), (0.0, 9.0, 0.0)]
+)
+def test_a_rest_lasts_until_nobody_works(monkeypatch: pytest.MonkeyPatch, settle: float, busy: float, rests: float) -> None:
+    clock = Clock(busy)
+    monkeypatch.setattr(method, "time", clock)
+    method.rest(settle)
+    assert clock.now == pytest.approx(rests)
 
 
 def test_numbers_are_elements_and_the_mean_of_every_array() -> None:

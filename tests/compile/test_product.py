@@ -245,3 +245,17 @@ def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     assert close(parts[0].grad.numpy().reshape(128, 80), flat, weight)
     assert close(parts[1].grad.numpy(), flat.T, x)
     np.testing.assert_allclose(parts[2].grad.numpy(), flat.sum(0), rtol=0, atol=1e-4)
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(4, 2000),
+    st.integers(8, 2000),
+    st.integers(1, 512),
+    st.sampled_from([4, 8]),
+    st.integers(1, 64),
+)
+def test_blocks_cover_the_columns_and_narrow_ones_come_beside_wide_ones(stack, rows, columns, depth, itemsize, threads):
+    high, wide, whole, narrow = native._blocks(stack, rows, columns, depth, itemsize, threads)
+    assert 0 < high <= rows and 0 < narrow <= wide <= max(columns, native._PANEL)
+    assert whole > 0 and (narrow == wide or whole * wide < columns)
