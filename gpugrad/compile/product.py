@@ -82,9 +82,8 @@ def _call(
     launch, addresses = found
     parts = -(-depth * itemsize // _DEPTH_BYTES)
     at_once = -(-depth // parts)  # of K
-    high, wide, whole, narrow = _blocks(stack, rows, columns, at_once, itemsize, get_num_threads())
-    down = stack * -(-rows // high)
-    items = down * (whole + -(-max(columns - whole * wide, 0) // narrow))
+    high, down, wide, whole, narrow = _blocks(stack, rows, columns, at_once, itemsize, get_num_threads())
+    items = down * (whole + -(-(columns - whole * wide) // narrow))  # no narrow ones where less than nothing is left
     scratch = itemsize * at_once * (-(-wide // _PANEL) * _PANEL + high)
     (x_across, x_pitch, x_next), (y_across, y_pitch, y_next) = of_x, of_y
     biased = bias is not None
@@ -110,8 +109,8 @@ def _layout(shape: _Shape, strides: _Shape, itemsize: int) -> _Layout | None:
     return None
 
 
-def _blocks(stack: int, rows: int, columns: int, depth: int, itemsize: int, threads: int) -> tuple[int, int, int, int]:
-    """Rows and columns of a block, the number of such blocks side by side, and the columns of the others, at the end.
+def _blocks(stack: int, rows: int, columns: int, depth: int, itemsize: int, threads: int) -> tuple[int, int, int, int, int]:
+    """Rows of a block, the rows of blocks, columns of a block, how many of these lie side by side, and the columns of the others.
 
     As large as the cache allows, or smaller, so that all threads get as much to do and end at about the same time.
     """
@@ -128,8 +127,8 @@ def _blocks(stack: int, rows: int, columns: int, depth: int, itemsize: int, thre
     down, along = stack * -(-rows // high), -(-columns // wide)
     whole = columns // wide - -(-threads // down)  # narrow blocks beside none that are wide would be slower
     if threads == 1 or whole < 1 or wide % _VECTOR or down * along > 16 * threads or high * _VECTOR * depth < _LEAST_NARROW:
-        return high, wide, along, wide
-    return high, wide, whole, _VECTOR
+        return high, down, wide, along, wide
+    return high, down, wide, whole, _VECTOR
 
 
 def substitute(x: Any, y: Any, upper: bool, unitriangular: bool) -> bool:

@@ -291,9 +291,9 @@ static void run_parallel(Job *job, char *memory, int64_t chunk, int threads) {
     pthread_cond_broadcast(&pool.wake);
     if (work(job, memory)) return;
     int64_t until = 0;
-    do
+    do {
         if (__atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) == job->chunks) return;
-    while (patient(&until));
+    } while (patient(&until));
     pthread_mutex_lock(&pool.lock);
     pool.waiting = 1;
     while (__atomic_load_n(&pool.done, __ATOMIC_ACQUIRE) != job->chunks) pthread_cond_wait(&pool.finished, &pool.lock);
@@ -304,7 +304,7 @@ static void run_parallel(Job *job, char *memory, int64_t chunk, int threads) {
 /* Estimated nanoseconds, all measured: from which on ... */
 static const int64_t RELEASE = 20000;  /* ... other Python threads may run meanwhile: taking the GIL again may mean waiting */
 static const int64_t PARALLEL = 60000; /* ... more threads help that have to be woken */
-static const int64_t AT_ONCE = 8000;  /* ... more threads help that look for work */
+static const int64_t AT_ONCE = 8000;   /* ... more threads help that look for work */
 static const int64_t LEAST = 4000, MOST = 200000; /* of a chunk */
 
 static int64_t chunk_size(int64_t items, int64_t cost, int64_t grain, int threads) {

@@ -26,9 +26,8 @@ _library: ctypes.PyDLL | None = None  # calls keep the GIL
 _launcher: Launcher | None = None
 _threads = 0  # 0: the environment decides
 _MOST_THREADS = 1024  # as in runtime.c
-_PATIENCE = (
-    300_000  # nanoseconds: longer than what lies between two kernels of a training step, and too short to be noticed elsewhere
-)
+_PATIENCE = 300_000
+"""Nanoseconds for which an idle thread looks for work: longer than what lies between most kernels of a step."""
 
 
 def contiguous(x: Any) -> Any:
@@ -118,7 +117,7 @@ def chosen_threads() -> int:
 
 
 def _patience() -> int:
-    """Nanoseconds for which an idle thread looks for work before it sleeps; with OMP_WAIT_POLICY=passive, as OpenMP has it, none."""
+    """What an idle thread waits before it sleeps; with OMP_WAIT_POLICY=passive, as OpenMP has it, nothing."""
     return 0 if os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive" else _PATIENCE
 
 

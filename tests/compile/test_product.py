@@ -256,6 +256,7 @@ def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     st.integers(1, 64),
 )
 def test_blocks_cover_the_columns_and_narrow_ones_come_beside_wide_ones(stack, rows, columns, depth, itemsize, threads):
-    high, wide, whole, narrow = native._blocks(stack, rows, columns, depth, itemsize, threads)
-    assert 0 < high <= rows and 0 < narrow <= wide <= max(columns, native._PANEL)
+    high, down, wide, whole, narrow = native._blocks(stack, rows, columns, depth, itemsize, threads)
+    assert 0 < high <= rows and stack * rows <= down * high < stack * (rows + high)
+    assert 0 < narrow <= wide <= max(columns, native._PANEL)
     assert whole > 0 and (narrow == wide or whole * wide < columns)
