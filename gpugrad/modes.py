@@ -157,18 +157,22 @@ def debug(mode: bool = True, /) -> Mode:
 
 
 class Default:
-    """A default that can be set for good (`set`) or for a block (`push` and `pop`), one value per context."""
+    """A default that can be set for good (`set_everywhere`) or for a block (`push` and `pop`), one value per context.
+
+    ``default.chosen(default.everywhere)`` is what :meth:`get` returns, without a call in Python.
+    """
 
     def __init__(self, name: str, initial: Any) -> None:
-        self._initial = initial
         self._variable: ContextVar[Any] = ContextVar(name)
+        self.everywhere = initial
+        self.chosen = self._variable.get
 
     def get(self) -> Any:
-        return self._variable.get(self._initial)
+        return self.chosen(self.everywhere)
 
     def set_everywhere(self, value: Any) -> None:
         """For this context and for every context that has not chosen its own (new threads, for instance)."""
-        self._initial = value
+        self.everywhere = value
         self._variable.set(value)
 
     def push(self, value: Any) -> Token[Any]:

@@ -53,6 +53,8 @@ _OWNED = Kernels("owned", _owned_definition, standard=False)
 _LARGE = 1 << 14
 """Elements from which on a sum that records is computed in place: of fewer, another array takes less time than the calls."""
 
+_new = object.__new__
+
 # Two threads may differentiate graphs that share leaves.
 _ACCUMULATING = threading.Lock()
 
@@ -307,9 +309,24 @@ class _Sweep:
     def finish(self) -> list[Any]:
         if self.targets is not None:
             return [self.outgoing(self.arrived, node) if node.number in self.arrived else None for node in self.targets]
+        gradients = self.gradients
         leaves: list[Any] = list(self.nodes.values())  # all else was visited
+        grads = []
         with _ACCUMULATING:
-            grads = [self.accumulated(leaf) for leaf in leaves]
+            for leaf in leaves:
+                key = leaf.number
+                if (  # the usual case: what accumulated does, without calls
+                    leaf.grad is None
+                    and type(gradients[key]) is ndarray
+                    and (getrefcount(gradients[key]) == IN_DICT if gradients[key].base is None else alone(gradients, key))
+                    and gradients[key].dtype.kind != "c"
+                    and gradients[key].flags.writeable
+                ):
+                    grad = _new(Tensor)
+                    grad.array, grad.node, grad.aliases = gradients[key], None, None
+                else:
+                    grad = self.accumulated(leaf)
+                grads.append(grad)
             for leaf, grad in zip(leaves, grads, strict=True):  # nothing raises from here on
                 leaf.grad = grad
         return []
@@ -322,12 +339,6 @@ class _Sweep:
             total = add(leaf.grad, conj(g) if self._is_complex(leaf) else g)
             total.array = _OWNED[type(total.array)](total.array, True)
             return total
-        if type(gradients[key]) is ndarray and (  # the usual cases of what outgoing does
-            getrefcount(gradients[key]) == IN_DICT if gradients[key].base is None else alone(gradients, key)
-        ):
-            g = gradients[key]
-            if g.flags.writeable and g.dtype.kind != "c":
-                return Tensor(g)
         g = self.outgoing(gradients, leaf)
         return Tensor(_OWNED[type(g.array)](g.array, False), g.node) if self.create_graph else Tensor(g)
 

@@ -26,12 +26,13 @@ complex64, complex128 = map(numpy.dtype, ("complex64", "complex128"))
 
 _KINDS = "biufcV"  # V: bfloat16 of ml_dtypes
 
-_default_float = Default("gpugrad_default_dtype", float32)
+default_float = Default("gpugrad_default_dtype", float32)
+"""Of floating-point arrays; see :func:`get_default_dtype`."""
 
 
 def get_default_dtype() -> DType:
     """The dtype of floating-point arrays that gpugrad makes when none is asked for: float32 unless it was set."""
-    dtype: DType = _default_float.get()
+    dtype: DType = default_float.get()
     return dtype
 
 
@@ -43,7 +44,7 @@ def set_default_dtype(dtype: DTypeLike, /) -> None:
     dtype = numpy.dtype(dtype)
     if dtype.kind != "f":
         raise DTypeError(f"set_default_dtype: got {dtype}, expected a real floating-point dtype such as float32 or float64")
-    _default_float.set_everywhere(dtype)
+    default_float.set_everywhere(dtype)
 
 
 def default_dtype(kind: str) -> DType:

@@ -23,7 +23,7 @@ def cross_entropy(x: Any, target: Any, ignore_index: int, reduction: str, label_
         count += 1
         top = max(row)
         total = top + math.log(sum([math.exp(logit - top) for logit in row]))
-        loss = total - row[label]
+        loss = total - row[label] if 0 <= label < len(row) else math.nan
         if label_smoothing:  # a sum of two losses, which may both be inf
             loss = (1 - label_smoothing) * loss + label_smoothing * (total - sum(row) / len(row))
         losses.append(loss)

@@ -308,8 +308,8 @@ def _owned(x: Any, alone: bool, /) -> Any:
 
 # Fused: the definitions are in nn/functional/. Names in "_dx" are rules -----------------------------------------------
 
-_FEW, _MANY = 1024, 1 << 14
-"""Elements below which an array takes as long as a call, and from which on a sum takes longer than finding a kernel for it."""
+_FEW = 1024
+"""Elements below which an array takes as long as a call."""
 
 _MASKS = {"f": numpy.int32, "d": numpy.int64}  # by dtype.char, which costs a tenth of dtype.name
 _ZEROS = {char: asarray(0, char) for char in _MASKS}  # with a Python number a ufunc takes twice as long on a small array
@@ -344,8 +344,14 @@ def _linear_dbias(g: Any, /) -> Any:
     rows = products.rows(g)
     if len(rows) == 1:
         return rows[0]
-    out = products.kernels().column_sums(rows) if rows.size >= _MANY else None
+    out = _column_sums()(rows) if rows.size >= _FEW else None
     return _sum(rows, axis=0) if out is None else out
+
+
+@cache
+def _column_sums() -> Any:
+    """The kernel, which is loaded with the first matrix of some size: many programs have none."""
+    return importlib.import_module("gpugrad.compile.column_sums").column_sums
 
 
 @_spells("softmax")
@@ -378,10 +384,13 @@ def _cross_entropy(x: Any, target: Any, /, *, ignore_index: int, reduction: str,
     z = x - _maximum_reduce(x, 1, None, None, True)
     total = numpy.log(_add_reduce(numpy.exp(z), 1))
     kept, count = _counted(target, ignore_index)
-    losses = total - z.reshape(-1)[_places(target, z, kept)]
+    bad = None if _are_labels(target, x.shape[1]) else (target < 0) | (target >= x.shape[1])
+    losses = total - z.reshape(-1)[_places(target, z, bad is None)]
     if label_smoothing:
         losses *= 1 - label_smoothing
         losses += label_smoothing * (total - _add_reduce(z, 1) / x.shape[1])
+    if bad is not None:
+        losses[bad] = numpy.nan
     if kept is not None:
         losses[~kept] = 0
     if reduction == "none":
@@ -398,10 +407,10 @@ def _counted(target: Any, ignore_index: int) -> tuple[Any, int]:
     return (None if count == len(kept) else kept), count
 
 
-def _places(target: Any, x: Any, kept: Any) -> Any:
-    """Where in the flat array x of rows the elements are that the labels name. An ignored label is any number, the others are in range."""
+def _places(target: Any, x: Any, fine: bool) -> Any:
+    """Where in the flat array x of rows the elements are that the labels name; of labels that are not all classes, some of their rows."""
     rows, classes = x.shape
-    return numpy.arange(0, rows * classes, classes) + (target if kept is None else target % classes)
+    return numpy.arange(0, rows * classes, classes) + (target if fine else target % classes)
 
 
 def _wide(dtype: Any) -> Any:
@@ -424,7 +433,7 @@ def _cross_entropy_gradient(
     if label_smoothing:
         out -= label_smoothing / x.shape[1]
     kept, count = _counted(target, ignore_index)
-    flat, places = out.reshape(-1), _places(target, out, kept)
+    flat, places = out.reshape(-1), _places(target, out, kept is None)
     flat[places] = flat[places] - out.dtype.type(1 - label_smoothing)
     if reduction == "mean":
         g = numpy.divide(g, _wide(g.dtype).type(count))  # no ZeroDivisionError where every label is ignored

@@ -41,11 +41,13 @@ def accelerated(
         x = operands[0]
         kind = type(x)
         if kind is numpy.ndarray:
-            size = x.size
-            if size < smallest:
-                if size == 1:  # a gradient may be one number, of a loss
-                    size = max([y.size for y in operands if type(y) is numpy.ndarray])
-                if size < smallest:
+            if x.size < smallest:
+                if x.size > 1:
+                    return few(*operands, **options)
+                for y in operands:  # a gradient may be one number, of a loss
+                    if type(y) is numpy.ndarray and y.size >= smallest:
+                        break
+                else:
                     return few(*operands, **options)
         elif not _is_cupy(kind):
             return fallback(*operands, **options)

@@ -7,6 +7,7 @@ A call looks up what was prepared for arrays of the same dtypes, shapes and stri
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import inspect
 import logging
@@ -14,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from numbers import Number
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy
 
@@ -65,6 +66,10 @@ class Traced(NamedTuple):
     trace: Trace
 
 
+_Prepared: TypeAlias = tuple[Callable[[list[float]], bool] | None, Callable[..., Any], bool]
+"""For which floats, what is called, and whether with (*args, *floats) or with (args, options, floats)."""
+
+
 class _Definition(Exception):  # noqa: N818
     """Not an error: the definition is to run."""
 
@@ -93,7 +98,7 @@ class Compiled:
         self.strict = strict
         self.into = into or {}
         self.programs: dict[Any, list[tuple[Traced, Program]]] = {}
-        self._calls: dict[Any, list[tuple[Any, Callable[..., Any]]]] = {}
+        self._calls: dict[Any, list[_Prepared]] = {}
         self._lock = Lock()
         self.definition = function  # whose parameters have names
         self.told: set[str] = set()
@@ -109,10 +114,10 @@ class Compiled:
             return self._unkeyed(error.kind)(*args, **options)
         except TypeError:  # an array of another library, with something that cannot be hashed
             return self.otherwise(*args, **options)
-        for guard, call in found:
+        for guard, call, plain in found:
             if guard is None or guard(floats):
-                return call(args, options, floats)
-        return self._prepare(key, args, options, floats)(args, options, floats)
+                return call(*args, *floats) if plain else call(args, options, floats)
+        return self._prepare(key, args, options, floats)
 
     # Preparing -------------------------------------------------------------------------------------------------------
 
@@ -132,23 +137,28 @@ class Compiled:
             self.told.add(cause)
             _log.warning("gpugrad: %s: %s", self.name, message)
 
-    def _prepare(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Callable[..., Any]:
+    def _prepare(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
+        """The result of a call, for whose like from now on is remembered what to run."""
         with self._lock:
             try:
-                guard, call = self._bound(args, options, floats)
+                prepared = self._bound(args, options, floats)
             except _Unaligned:  # which the key does not tell
-                return self._run_definition
+                prepared = None
             except _Definition:
-                guard, call = None, self._run_definition
-            if len(self._calls) >= _REMEMBERED:
-                self._calls.clear()
-            self._calls.setdefault(key, []).append((guard, call))
-        return call
+                prepared = None, self._run_definition, False
+            if prepared is not None:
+                if len(self._calls) >= _REMEMBERED:
+                    self._calls.clear()
+                self._calls.setdefault(key, []).append(prepared)
+        if prepared is None:
+            return self.otherwise(*args, **options)
+        _, call, plain = prepared
+        return call(*args, *floats) if plain else call(args, options, floats)
 
     def _run_definition(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
         return self.otherwise(*args, **options)
 
-    def _bound(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> tuple[Any, Callable[..., Any]]:
+    def _bound(self, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> _Prepared:
         target = self._target(args, options)
         arrays = [x for x in args if is_array(x)]
         traced, program, sizes = self.specialized(args, options, target)
@@ -157,22 +167,22 @@ class Compiled:
         strided = {i: strides(x) for i, x in enumerate(arrays) if not contiguous(unstretched(x))}
         run = program.bind(sizes, strided)
         condition = traced.guard
-        guard = (
-            None if condition is None or "k" not in traced.trace.guards.source() else (lambda given: condition(sizes, given))
-        )
-        return guard, self._caller(run, args, traced, _drawer(traced.trace.draws, sizes, target))
+        guard = None if condition is None or "k" not in traced.trace.guards.source() else functools.partial(condition, sizes)
+        call = self._caller(run, args, traced, _drawer(traced.trace.draws, sizes, target))
+        return guard, call, call is run
 
     def _caller(self, run: Run, args: tuple[Any, ...], traced: Traced, drawn: Callable[[], list[Any]]) -> Callable[..., Any]:
+        """The function of (args, options, floats) that a call is; `run` itself where that gets the arguments as they are."""
         places = [i for i, x in enumerate(args) if is_array(x)]
         build = traced.rebuild
+        if len(places) == len(args) and not traced.trace.draws and build in (_first, tuple):
+            return run
+        build = _itself if build is _first else build
 
         def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
             return build(run(*[args[i] for i in places], *drawn(), *floats))
 
-        def call_arrays(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
-            return build(run(*args))
-
-        return call_arrays if len(places) == len(args) and not traced.scalars and not traced.trace.draws else call
+        return call
 
     def specialized(
         self, args: tuple[Any, ...], options: dict[str, Any], target: ModuleType
@@ -260,7 +270,9 @@ class Compiled:
         return self.trace(args, {}, spec, values), strided_arrays(spec), target
 
     def _program(self, traced: Traced, spec: Sequence[Any], target: ModuleType) -> Program:
-        return Program(self.name, traced.outputs, traced.inputs, traced.scalars, strided_arrays(spec), self.into, target)
+        strided = strided_arrays(spec)
+        single = traced.rebuild is _first
+        return Program(self.name, traced.outputs, traced.inputs, traced.scalars, strided, self.into, target, single=single)
 
     def trace(self, args: tuple[Any, ...], options: dict[str, Any], spec: Sequence[Any], values: tuple[int, ...]) -> Traced:
         """Run the function on Symbols like these arguments. Raises TracingError, and what the function raises."""
@@ -405,6 +417,10 @@ def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[
 
 def _first(arrays: Sequence[Any]) -> Any:
     return arrays[0]
+
+
+def _itself(result: Any) -> Any:
+    return result
 
 
 def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequence[Node], strided: set[int]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy
 
 from gpugrad.arrays.devices import Device
-from gpugrad.arrays.dtypes import get_default_dtype
+from gpugrad.arrays.dtypes import default_float
 from gpugrad.compile.pieces import Pieces
 from gpugrad.compile.sizes import Size
 from gpugrad.compile.symbols import Symbol
@@ -48,7 +48,7 @@ def reader(kinds: tuple[type, ...]) -> Callable[..., tuple[tuple[Any, ...], list
 
     That function raises UnkeyedError.
     """
-    key = [str(next(_numbers)), "default()"]  # the number stands for the types
+    key = [str(next(_numbers)), "chosen(default.everywhere)"]  # the number stands for the types
     floats = []
     for i, kind in enumerate(kinds):
         if kind is numpy.ndarray:
@@ -61,7 +61,8 @@ def reader(kinds: tuple[type, ...]) -> Callable[..., tuple[tuple[Any, ...], list
             key.append(f"x{i}" if kind in _PLAIN else f"key_of(x{i})")
     parameters = ", ".join(f"x{i}" for i in range(len(kinds)))
     source = f"lambda {parameters}: (({', '.join(key)},), [{', '.join(floats)}])"
-    made: Callable[..., tuple[tuple[Any, ...], list[float]]] = eval(source, {"key_of": key_of, "default": get_default_dtype})
+    scope = {"key_of": key_of, "default": default_float, "chosen": default_float.chosen}
+    made: Callable[..., tuple[tuple[Any, ...], list[float]]] = eval(source, scope)
     return made
 
 

@@ -26,8 +26,7 @@ _LEAST_BLOCK, _LEAST_NARROW = 2**18, 2**17  # multiplications, some 5 and 2.5 mi
 _SUBSTITUTED = 2**16  # elements of the right side of a block, at most
 _FEWEST = 4, 8  # rows and columns: with less, a product reads its operands once, and packing them would be half of the work
 _NANOSECONDS = 0.005  # of a float32 multiplication and addition, about, and for each byte
-_WIDE, _PART = 512, 2**16  # of a sum over rows: columns, to which narrower matrices are folded; elements of a part, about
-_KERNELS = ("product", "substitute", "column_sums")
+_KERNELS = ("product", "substitute")
 
 _Shape = tuple[int, ...]
 _Layout = tuple[
@@ -182,38 +181,3 @@ def _substitution(
     scratch = itemsize * size * (wide + 8)
     items = stack * -(-columns // wide)
     return launch, plan(addresses["substitute"], items, int(cost), 2, 1, 0, scratch, integers=integers)
-
-
-def column_sums(x: Any) -> Any:
-    """The sums over the rows of a contiguous matrix; None where there is no kernel for it."""
-    if not suits(x) or not x.flags.c_contiguous or not x.flags.aligned:
-        return None
-    rows, columns = x.shape
-    together = _WIDE // max(columns, 1)
-    if together >= 4 and rows >= 2 * together:  # rows side by side, as wide as many vectors
-        whole = rows - rows % together
-        sums = column_sums(x[:whole].reshape(whole // together, together * columns))
-        if sums is None:
-            return None
-        out = numpy.add.reduce(sums.reshape(together, columns), 0)
-        return out + numpy.add.reduce(x[whole:], 0) if whole < rows else out
-    call = _sums_call(x.dtype.char, rows, columns)
-    if call is None:
-        return None
-    launch, made, parts = call
-    sums = numpy.empty((parts, columns), x.dtype)
-    launch(made, sums, x)
-    return sums[0] if parts == 1 else numpy.add.reduce(sums, 0)
-
-
-@functools.lru_cache(256)
-def _sums_call(kind: str, rows: int, columns: int) -> tuple[Any, bytes, int] | None:
-    """The launcher, the plan and the number of parts whose sums are to be added; None where there is no kernel, or nothing to add."""
-    found = handwritten(__file__, kind, _KERNELS) if rows * columns else None
-    if found is None:
-        return None
-    launch, addresses = found
-    high = min(max(_PART // columns, 64), 512)  # so that they are few, and a sum of many numbers loses few digits
-    parts = -(-rows // high)
-    cost = rows * columns * numpy.dtype(kind).itemsize * 0.03
-    return launch, plan(addresses["column_sums"], parts, int(cost), 2, 1, 0, integers=(rows, columns, high)), parts

@@ -12,13 +12,14 @@ from gpugrad.compile.schedule import Call, Kernel, schedule, walk
 from gpugrad.compile.sizes import evaluator
 from gpugrad.errors import UntraceableError
 
-Run = Callable[..., tuple[Any, ...]]
+Run = Callable[..., Any]
 
 
 class Program:
     """The compiled form of a graph.
 
-    `outputs` are its results, `into` says which of them are written into an input: {number of the output: number of the input}.
+    `outputs` are its results, of which a run returns a tuple, or with `single` the only one itself; `into` says which of them are
+    written into an input: {number of the output: number of the input}.
     `strided` holds the numbers of the inputs that are not contiguous, `target` is the module that compiles for a kind of array.
     Raises UntraceableError for an op without a kernel; `runs` is False where nothing can be compiled.
     """
@@ -32,9 +33,12 @@ class Program:
         strided: set[int],
         into: dict[int, int],
         target: ModuleType,
+        *,
+        single: bool = False,
     ) -> None:
         self.name = identifier(name)
         self.outputs = outputs
+        self._single = single
         into = {o: i for o, i in into.items() if o < len(outputs)}
         self.target = target
         self.steps = schedule(outputs, target.beside)
@@ -107,6 +111,7 @@ class Program:
                 plan = bound(library.binder(function))
                 lines.append(f"launch({', '.join([plan, *arguments])})")
         results = "".join(f"{names[node.number]}, " for node in self.outputs)
+        results = results.removesuffix(", ") if self._single else f"({results})"
         for i, line in enumerate(lines):
             for name in re.findall(r"\b[az]\d+\b", line):
                 last_use[name] = i
@@ -116,7 +121,7 @@ class Program:
                 lines[i] += f"; del {name}"
         body = "".join(f"        {line}\n" for line in lines)
         parameters = ", ".join(f"P{i}" for i in range(len(self._binders)))
-        code = f"def make({parameters}):\n    def run({', '.join(self._arguments)}):\n{body}        return ({results})\n    return run"
+        code = f"def make({parameters}):\n    def run({', '.join(self._arguments)}):\n{body}        return {results}\n    return run"
         exec(compile(code, f"<gpugrad program {self.name}>", "exec"), scope)
         self._make: Callable[..., Run] = scope["make"]
 

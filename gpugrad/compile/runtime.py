@@ -8,6 +8,7 @@ memory that no other thread uses, aligned to 64 bytes, its content undefined. An
 from __future__ import annotations
 
 import ctypes
+import functools
 import operator
 import os
 import threading
@@ -106,7 +107,7 @@ def get_num_threads() -> int:
     """How many threads work on a large kernel.
 
     What was set last; else the environment's GPUGRAD_NUM_THREADS, else OMP_NUM_THREADS, else the processors that this process
-    may use.
+    may use, as they were when they were first asked for.
     """
     return _threads or _default_threads()
 
@@ -121,6 +122,7 @@ def _patience() -> int:
     return 0 if os.environ.get("OMP_WAIT_POLICY", "").strip().lower() == "passive" else _PATIENCE
 
 
+@functools.cache  # reading the environment and asking the system take as long as a small kernel
 def _default_threads() -> int:
     for name in ("GPUGRAD_NUM_THREADS", "OMP_NUM_THREADS"):
         first = os.environ.get(name, "").partition(",")[0].strip()  # OMP_NUM_THREADS may list nested levels
@@ -145,3 +147,4 @@ def _forget() -> None:
     global _library, _launcher, _threads
     with _lock:
         _library, _launcher, _threads = None, None, 0
+        _default_threads.cache_clear()

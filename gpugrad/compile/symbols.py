@@ -85,8 +85,8 @@ class Trace:
     def decide(self, op: str, x: Any, y: Any) -> bool:
         """Whether ``op(x, y)``, a comparison of numbers and sizes, holds in the call being traced; noted as a guard."""
         answer = bool(getattr(numpy, op)(_hint(x), _hint(y)))
-        sources = [_source(self._number_node(v)) for v in (x, y)]
-        self.guards.add(f"{'' if answer else 'not '}numpy.{op}({', '.join(sources)})")
+        left, right = (_source(self._number_node(v)) for v in (x, y))
+        self.guards.add(f"{'' if answer else 'not '}{left} {_OPERATORS[op]} {right}")
         return answer
 
     def fix(self, x: Symbol) -> float:
@@ -285,6 +285,9 @@ class Symbol(Methods):
         if not self.is_number:
             raise TypeError("unhashable: an array that is traced")
         return hash(self.trace.fix(self))
+
+
+_OPERATORS = {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
 
 
 def _hint(x: Any) -> Any:

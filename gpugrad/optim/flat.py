@@ -47,13 +47,14 @@ class FlatBuffer:
     To the rules, complex parameters are their real and imaginary parts, which are numbers of their own: what :meth:`joined` yields is
     then real, and twice as long.
 
-    ``numbers[i]`` is what is kept on the host for parameter i: None before its first step. `places` says which of its group the
-    parameters are.
+    ``numbers[i]`` is what is kept on the host for parameter i: None before its first step. `places` says which of those of its group,
+    `group`, the parameters are.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], places: Sequence[int]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, group: Sequence[Tensor], places: Sequence[int]) -> None:
+        self.parameters = parameters = [group[place] for place in places]
         self.places = list(places)
+        self._size_of_group = len(group)
         self.shapes = [tuple(p.array.shape) for p in parameters]
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)
@@ -120,8 +121,10 @@ class FlatBuffer:
             self.of(flat, i)[...] = value
 
     def intact(self, params: Sequence[Tensor]) -> bool:
-        """Whether every parameter still stands in its place of the group, whose parameters these are, as many as ever, and still is
-        the view that it was made: not moved to another device or given a new array."""
+        """Whether every parameter still stands in its place of the group, whose parameters these are, no more and no fewer than before,
+        and still is the view that it was made: not moved to another device or given a new array."""
+        if len(params) != self._size_of_group:
+            return False
         for place, parameter, view in zip(self.places, self.parameters, self.views, strict=True):
             if params[place] is not parameter or parameter.array is not view:
                 return False

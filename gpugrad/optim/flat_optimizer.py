@@ -82,10 +82,13 @@ class FlatOptimizer(Optimizer):
     # Steps -----------------------------------------------------------------------------------------------------------
 
     def _update(self, gradients: list[list[Any]]) -> None:
-        buffers = [(i, buffer) for i in range(len(self.param_groups)) for buffer in self._current_buffers(i)]
+        buffers = list(map(self._current_buffers, range(len(self.param_groups))))
         # All that takes memory before anything is written: whoever runs out of it finds everything as it was. So those go first that
         # are not updated in place, and of parameters by themselves the largest, whose memory the others take after it.
-        updates = [update for i, buffer in buffers for update in self._updates(buffer, self.param_groups[i], gradients[i])]
+        updates: list[Update] = []
+        for group, found, given in zip(self.param_groups, buffers, gradients, strict=True):
+            for buffer in found:
+                updates += self._updates(buffer, group, given)
         if len(updates) > 1:
             updates.sort(key=lambda update: (update.buffer.in_place, -update.arrays[0].size if self.whole is not None else 0))
         waiting = []
@@ -127,9 +130,10 @@ class FlatOptimizer(Optimizer):
         """What the rule takes, from the arrays of `whole` of updates that are computed together, with the numbers of the first."""
         return found
 
-    def _updates(self, buffer: FlatBuffer, group: Mapping[str, Any], gradients: Sequence[Any]) -> Iterator[Update]:
+    def _updates(self, buffer: FlatBuffer, group: Mapping[str, Any], gradients: Sequence[Any]) -> list[Update]:
         """What a step updates of a buffer, given the gradients of its group."""
-        gradients = [gradients[place] for place in buffer.places]
+        if len(buffer.places) < len(gradients):
+            gradients = [gradients[place] for place in buffer.places]
         start = {"step": 0, **self.scalars(group)}
         alike: dict[tuple[float, ...], tuple[dict[str, float], list[int]]] = {}
         chosen: list[int] = []
@@ -143,6 +147,8 @@ class FlatOptimizer(Optimizer):
         buffer.release()
         coupled, decay = self.decays(group)
         common = {"decay": decay, "weight_decay": coupled, "maximize": group["maximize"], "master": buffer.master}
+        parts = buffer.joined if self.whole is None else buffer.apart
+        updates = []
         for state, chosen in alike.values():
             state["step"] = state["step"] + 1 if self.counted else min(state["step"] + 1, 2)
             numbers = {**common, **self.numbers(group, state)}
@@ -150,9 +156,9 @@ class FlatOptimizer(Optimizer):
             for name, x in numbers.items():
                 if type(x) is not float and type(x) is not bool and isinstance(x, (int, float)):
                     numbers[name] = float(x)
-            parts = buffer.joined if self.whole is None else buffer.apart
             for members, arrays in parts(tuple(chosen), gradients):
-                yield Update(buffer, members, arrays, numbers, state)
+                updates.append(Update(buffer, members, arrays, numbers, state))
+        return updates
 
     def _current_buffers(self, index: int) -> list[FlatBuffer]:
         """The buffers of a group; made again, with their state, if it has other parameters, or one has moved or got a new array."""
@@ -164,8 +170,10 @@ class FlatOptimizer(Optimizer):
             for buffer in self._buffers[index]:
                 buffer.allocate(arrays, master)
         found, params = self._buffers[index], group["params"]
-        same = sum([len(buffer.places) for buffer in found]) == len(params)
-        if not (same and all(x.intact(params) and x.fits(arrays, master) for x in found)):
+        usable = bool(found) or not params
+        for buffer in found:
+            usable = usable and buffer.intact(params) and buffer.fits(arrays, master)
+        if not usable:
             self._take(index, self._made(group, self._states(index, current=True)))
         return self._buffers[index]
 
@@ -246,7 +254,7 @@ def _laid_out(params: list[Tensor]) -> list[FlatBuffer]:
     alike: dict[Any, list[int]] = {}
     for i, p in enumerate(params):
         alike.setdefault(buffer_key(p), []).append(i)
-    return [FlatBuffer([params[i] for i in places], places) for places in alike.values()]
+    return [FlatBuffer(params, places) for places in alike.values()]
 
 
 def _loaded(value: Any, p: Tensor) -> Tensor:

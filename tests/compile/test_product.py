@@ -196,28 +196,6 @@ def test_systems_that_have_no_kernel():
     np.testing.assert_array_equal(y, before)
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1), (3, 127), (200, 128), (77, 300), (128, 512), (5, 65), (1000, 10), (2**15 + 3, 33)], ids=str
-)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_column_sums(shape, dtype):
-    x = matrix(shape, dtype)
-    found = native.column_sums(x)
-    assert found.dtype == x.dtype
-    np.testing.assert_allclose(found, x.sum(0, dtype=np.float64), rtol=0, atol=100 * shape[0] * np.finfo(dtype).eps)
-    assert native.column_sums(x[:, ::2]) is None or shape[1] == 1
-
-
-def test_sums_of_many_numbers_lose_few_digits():
-    np.testing.assert_array_equal(native.column_sums(np.ones((2**23 + 2**22, 2), np.float32)), [2**23 + 2**22] * 2)
-    np.testing.assert_allclose(native.column_sums(np.full((20000, 300), 0.1, np.float32)), 2000, rtol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_there_is_nothing_to_sum_up(dtype):
-    assert native.column_sums(np.empty((0, 4), dtype)) is None
-
-
 def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     """Of matmul, of linear and of its gradients; small ones do not."""
     seen = []
@@ -225,7 +203,6 @@ def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     monkeypatch.setattr(
         native, "product", lambda x, y, bias=None, found=native.product: seen.append(x.shape) or found(x, y, bias)
     )
-    monkeypatch.setattr(native, "column_sums", lambda x, found=native.column_sums: seen.append("sums") or found(x))
     x, weight = matrix((128, 80), np.float32), matrix((130, 80), np.float32)
     bias = np.zeros(130, np.float32)
     gg.matmul(x[:4], weight.T)
@@ -240,7 +217,7 @@ def test_large_products_of_numpys_arrays_run_here(monkeypatch):
     assert close(out.detach().numpy().reshape(128, 130), x, weight.T)
     gradient = matrix((2, 64, 130), np.float32, seed=3)
     out.backward(gg.asarray(gradient))
-    assert sorted(map(str, seen)) == ["(128, 130)", "(128, 80)", "(130, 128)", "sums"]
+    assert sorted(map(str, seen)) == ["(128, 130)", "(128, 80)", "(130, 128)"]
     flat = gradient.reshape(128, 130)
     assert close(parts[0].grad.numpy().reshape(128, 80), flat, weight)
     assert close(parts[1].grad.numpy(), flat.T, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import subprocess
 import sys
@@ -414,7 +415,10 @@ def test_the_environment_decides_at_first(monkeypatch, own, openmp, expected):
         else:
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(runtime, "_threads", 0)
+    monkeypatch.setattr(runtime, "_default_threads", functools.cache(runtime._default_threads.__wrapped__))  # not asked before
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert runtime.get_num_threads() == (expected or processors)
+    monkeypatch.setenv("GPUGRAD_NUM_THREADS", "7")
     assert runtime.get_num_threads() == (expected or processors)
 
 

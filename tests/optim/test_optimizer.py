@@ -586,6 +586,17 @@ def test_what_is_printed():
     assert [line for line in lines if "lr:" in line] == ["    lr: 0.1", "    lr: 0.5"] and "params" not in repr(optimizer)
 
 
+def test_a_group_that_was_empty_trains_what_is_put_into_it() -> None:
+    first, second = leaf([1.0]), leaf([1.0])
+    optimizer = gg.optim.SGD([{"params": [first]}, {"params": []}], lr=0.5)
+    for group in ([first], [first, second]):
+        for p in group:
+            p.grad = gg.ones(1, dtype=gg.float64)
+        optimizer.step()
+        optimizer.param_groups[1]["params"][:] = [second]
+    assert (first.tolist(), second.tolist()) == ([0.0], [0.5])
+
+
 @pytest.mark.parametrize("make", [gg.optim.SGD, gg.optim.Adam, gg.optim.Muon])
 def test_a_group_whose_list_of_parameters_is_edited_trains_what_is_in_it(make) -> None:
     """One replaced, by another shape too, one removed, one appended; the others keep their state."""

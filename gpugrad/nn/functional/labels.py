@@ -48,15 +48,14 @@ def picked(x: Any, labels: Any, /) -> Any:
     return take_along_axis(x, expand_dims(labels, 1), axis=1)[:, 0]
 
 
-def rows(
-    input: Any, target: Any, reduction: str, ignore_index: int | None, name: str
-) -> tuple[Any, Any, tuple[int, ...] | None]:
-    """The operands as (N, C) and (N,), and the shape that single losses take if it is another; all checked."""
-    if not hasattr(target, "shape"):
+def rows(input: Any, target: Any, reduction: str, name: str) -> tuple[Any, Any, tuple[int, ...] | None]:
+    """The operands as (N, C) and (N,), and the shape that single losses take if it is another; checked but for :func:`check_labels`."""
+    array = raw(target)
+    if not hasattr(array, "shape"):
         raise DTypeError(f"{name}: the target is {type(target).__name__}, expected a Tensor or an array of class labels")
-    given, labels = tuple(raw(input).shape), tuple(raw(target).shape)
+    given, labels = tuple(raw(input).shape), tuple(array.shape)
     expected = given[:1] + given[2:] if len(given) > 1 else ()
-    dtype = numpy_dtype(raw(target).dtype)
+    dtype = numpy_dtype(array.dtype)
     if not given or labels != expected:
         raise ShapeError(
             f"{name}: got input {given} and target {labels}, expected class labels of shape {expected} for logits of that shape "
@@ -72,7 +71,6 @@ def rows(
         raise ShapeError(empty_batch(name, given))
     if dtype != int64:
         target = astype(target, int64)  # any ignore_index and any number of classes fits, which uint8 would not do
-    check_labels(raw(target), given[0 if len(given) == 1 else 1], ignore_index, name)
     if len(given) == 2:
         return input, target, None
     if len(given) > 2:
@@ -84,6 +82,7 @@ def rows(
 
 def check_labels(target: Any, classes: int, ignore_index: int | None, name: str) -> None:
     """Raise IndexingError for a label that is no class; not on a GPU, which would have to be waited for, nor while traced."""
+    target = raw(target)
     if not checkable(target) or 0 in target.shape or _ARE_LABELS[type(target)](target, classes):
         return
     bad = logical_or(target < 0, target >= classes)

@@ -9,9 +9,10 @@ from gpugrad.arrays.dtypes import numpy_dtype
 from gpugrad.derived import derived
 from gpugrad.errors import OptionError, ShapeError
 from gpugrad.families import composite, fused
-from gpugrad.nn.functional.labels import empty_batch, hot, labels_of, picked, rows
+from gpugrad.modes import DEBUG, flags
+from gpugrad.nn.functional.labels import check_labels, empty_batch, hot, labels_of, picked, rows
 from gpugrad.nn.functional.precision import narrow, wide
-from gpugrad.nn.functional.reduction import check_reduction, reduced
+from gpugrad.nn.functional.reduction import check_reduction, checkable, reduced
 from gpugrad.nn.functional.softmax import floating, log_softmax, softmax, softmax_vjp
 from gpugrad.ops.creation import ones_like
 from gpugrad.ops.dtypes import astype
@@ -132,19 +133,25 @@ def cross_entropy(
     input = floating(input, None, "cross_entropy")
     if weight is not None:
         _check_weight(weight, input, "cross_entropy")
-    if _is_floating(target) and tuple(target.shape) == tuple(input.shape):
-        shape = tuple(input.shape)
+    shape = tuple(raw(input).shape)
+    if tuple(getattr(raw(target), "shape", ())) == shape and _is_floating(target):
         axis = 0 if len(shape) == 1 else 1
         if reduction == "mean" and 0 in shape[:axis] + shape[axis + 1 :]:
             raise ShapeError(empty_batch("cross_entropy", shape))
         return _soft_cross_entropy(input, target, weight, axis=axis, reduction=reduction, label_smoothing=label_smoothing)
-    x, labels, losses_shape = rows(input, target, reduction, ignore_index, "cross_entropy")
+    x, labels, losses_shape = rows(input, target, reduction, "cross_entropy")
+    # A label that is no class makes a sum of losses nan: looking at that one number is quicker than looking at all labels.
+    later = reduction != "none" and not flags() & DEBUG
+    if not later:
+        check_labels(labels, x.shape[1], ignore_index, "cross_entropy")
     if weight is None:
         out = _cross_entropy(x, labels, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
     else:
         out = _weighted_cross_entropy(
             x, labels, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing
         )
+    if later and checkable(raw(labels)) and math.isnan(raw(out)):
+        check_labels(labels, x.shape[1], ignore_index, "cross_entropy")
     return out if losses_shape is None else reshape(out, losses_shape)
 
 
@@ -165,7 +172,8 @@ def nll_loss(input: Any, target: Any, weight: Any = None, *, ignore_index: int =
     input = floating(input, None, "nll_loss")
     if weight is not None:
         _check_weight(weight, input, "nll_loss")
-    x, labels, shape = rows(input, target, reduction, ignore_index, "nll_loss")
+    x, labels, shape = rows(input, target, reduction, "nll_loss")
+    check_labels(labels, x.shape[1], ignore_index, "nll_loss")
     out = _nll_loss(x, labels, weight, ignore_index=ignore_index, reduction=reduction)
     return out if shape is None else reshape(out, shape)
 

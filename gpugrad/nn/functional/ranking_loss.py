@@ -217,7 +217,8 @@ def multi_margin_loss(
     input = floating(input, None, name)
     if len(input.shape) > 2:
         raise ShapeError(f"{name}: got input {tuple(input.shape)}, expected (N, C) or (C,)")
-    x, labels, shape = rows(input, target, reduction, None, name)
+    x, labels, shape = rows(input, target, reduction, name)
+    check_labels(labels, x.shape[1], None, name)
     if weight is not None and tuple(weight.shape) != (x.shape[1],):
         raise ShapeError(
             f"{name}: got weight {tuple(weight.shape)}, expected ({x.shape[1]},), one per class of input {tuple(input.shape)}"
@@ -252,7 +253,7 @@ def multilabel_margin_loss(input: Any, target: Any, *, reduction: str = "mean") 
     if numpy_dtype(target.dtype).kind not in "iu":
         raise DTypeError(f"{name}: got labels of dtype {target.dtype}, expected integers; convert them with .astype(gg.int64)")
     labels = astype(target, int64, copy=False)
-    check_labels(raw(labels), shape[-1], -1, name)
+    check_labels(labels, shape[-1], -1, name)
     if len(shape) == 1:
         input, labels = expand_dims(input, 0), expand_dims(labels, 0)
     out = _multilabel_margin(*together(input, labels), reduction=reduction)

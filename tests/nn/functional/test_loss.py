@@ -146,6 +146,20 @@ def test_labels_out_of_range(function, label):
         function(X, np.array([0, -100, label, 1]))
 
 
+@pytest.mark.parametrize("rows", [1, 40, 400], ids=["python", "numpy", "kernel"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": np.ones(3)}, {"ignore_index": 1}], ids=str)
+def test_labels_out_of_range_in_every_kernel(rows, reduction, options):
+    x = gg.tensor(np.tile(X, (rows, 1)), requires_grad=True)
+    for bad in (3, -1, 2**40):
+        labels = np.tile([0, 1, 2, 1], rows)
+        labels[-2] = bad
+        with pytest.raises(IndexingError, match=rf"^cross_entropy: label {bad} is out of range for 3 classes"):
+            F.cross_entropy(x, labels, reduction=reduction, **options)
+        with gg.debug(), pytest.raises(IndexingError, match=rf"^cross_entropy: label {bad} is out of range for 3 classes"):
+            F.cross_entropy(x, labels, reduction=reduction, **options)
+
+
 def test_labels_out_of_range_on_a_pretend_device():
     strict = pytest.importorskip("array_api_strict")
     device = strict.Device("device1")
