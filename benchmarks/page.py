@@ -52,7 +52,9 @@ No figure on this page, in its pictures or in the [README](../README.md#speed) i
   MyGrad the optimizer in NumPy. NumPy by hand has no engine: its gradients are derived on paper.
 - **Side by side.** Each round measures every library once, in turn, each round beginning with another, and each after a rest until its
   threads are idle: those of OpenBLAS look for work for a tenth of a second. Ratios are taken within a round; what is told is the
-  median over the rounds and, in brackets, the quartiles. So a machine that is slower for a while is so for all.
+  median over the rounds and, in brackets, the quartiles. So a machine that is slower for a while is so for all. Where a target is then
+  undecided, the row is measured anew, in rounds in which those that decide it have five turns each, of which the median counts; what
+  was measured before is dropped, whatever comes out, and the row says so.
 - **Warm.** Each library runs before it is measured. What the first step takes, compiling included, is [apart](#compile-time).
 - **The same threads** for every library: all cores, but where a line names a number.
 - **No verdict in the noise.** gpugrad is called ahead or behind only where the median ratio is further from 1 than the quartiles are from

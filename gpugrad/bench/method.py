@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,23 +142,31 @@ def interleaved(
     settle: float = SETTLE,
     trial: int = 3,
     late: Callable[[], bool] = lambda: False,
+    turns: int = 1,
+    often: Collection[str] = (),
 ) -> dict[str, list[float]]:
     """Seconds per repeat of each column, one number per round.
 
     A round measures the columns in turn, each time starting with another one; every burst has a :func:`rest` before it and a warm-up of
-    its own. Before them, twice `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
+    its own. Columns named in `often` have so many `turns` in a round, one after the other, and the median of them counts.
+    Before all rounds, twice `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
     """
     calls = {column.name: _calls(column, burst, trial) for column in columns}
     seconds: dict[str, list[float]] = {column.name: [] for column in columns}
     for number in range(rounds):
         if late():
             break
-        start = number % len(columns)
-        for column in (*columns[start:], *columns[:start]):
-            rest(settle)
-            _run(column, 1 + calls[column.name] // 4)
-            count = calls[column.name]
-            seconds[column.name].append(_run(column, count) / count / column.repeats)
+        found: dict[str, list[float]] = {column.name: [] for column in columns}
+        for turn in range(turns):
+            start = (number + turn) % len(columns)
+            for column in (*columns[start:], *columns[:start]):
+                if turn == 0 or column.name in often:
+                    rest(settle)
+                    _run(column, 1 + calls[column.name] // 4)
+                    count = calls[column.name]
+                    found[column.name].append(_run(column, count) / count / column.repeats)
+        for name, values in found.items():
+            seconds[name].append(statistics.median(values))
     return seconds
 
 

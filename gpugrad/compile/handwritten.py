@@ -38,7 +38,12 @@ def handwritten(module: str, kind: str, names: tuple[str, ...]) -> tuple[Callabl
 def suits(*arrays: Any) -> bool:
     """Whether these are NumPy's arrays of one dtype for which there are kernels."""
     dtype = arrays[0].dtype
-    return dtype.char in _TYPES and dtype.isnative and all([type(x) is numpy.ndarray and x.dtype == dtype for x in arrays])  # noqa: C419  half the calls of a generator
+    if dtype.char not in _TYPES or not dtype.isnative:
+        return False
+    for x in arrays:  # noqa: SIM110  all() of a generator has a call for each
+        if type(x) is not numpy.ndarray or x.dtype != dtype:
+            return False
+    return True
 
 
 _EXCEPTIONS = ("divide", "over", "under", "invalid")  # as numpy.geterr has them, in the order of the bits in exceptions.h

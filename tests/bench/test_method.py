@@ -64,6 +64,22 @@ def test_columns_are_measured_in_turn_and_equally_often() -> None:
     assert "".join(calls[-16:]) == "aabb" + "bbaa" + "aabb" + "bbaa"
 
 
+def test_columns_measured_often_have_more_turns_in_a_round_of_which_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    times = {"a": iter([1.0, 9.0, 2.0, 3.0, 1.0, 7.0]), "b": iter([4.0, 5.0])}
+
+    def run(column: method.Column, count: int) -> float:
+        order.append(column.name)
+        return count * (next(times[column.name]) if len(order) % 2 == 0 else 100.0)  # the first of two is a warm-up
+
+    monkeypatch.setattr(method, "_run", run)
+    monkeypatch.setattr(method, "_calls", lambda *_: 6)
+    columns = [method.Column(name, lambda: None) for name in "ab"]
+    found = method.interleaved(columns, rounds=2, settle=0.0, turns=3, often={"a"})
+    assert found == {"a": [2.0, 3.0], "b": [4.0, 5.0]}
+    assert "".join(order[::2]) == "abaa" + "baaa"
+
+
 class Clock:
     """A process whose threads work until a time."""
 

@@ -30,7 +30,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contest, "interleaved", measured)
 
 
-def measured(columns: list[Any], *, rounds: int, burst: float) -> dict[str, list[float]]:
+def measured(columns: list[Any], *, rounds: int, burst: float, turns: int = 1, often: Any = ()) -> dict[str, list[float]]:
     for column in columns:
         column.step()
         column.synchronize()
@@ -67,6 +67,28 @@ def test_a_target_is_a_ratio_to_the_fastest_of_those_it_names_that_are_there() -
         ("gpugrad / PyTorch eager", 1.0),
         ("gpugrad / NumPy by hand", None),
     ]
+
+
+def test_a_row_whose_target_is_undecided_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more turns for those that decide it; what was measured before is dropped, also where it is undecided again."""
+    asked: list[tuple[int, set[str]]] = []
+    ours = iter([[1.0, 2.5, 3.5], [1.0, 1.0, 1.0], [1.0, 2.5, 3.5], [1.5, 1.9, 3.0], [1.0, 1.0, 1.0]])
+
+    def interleaved(columns: list[Any], *, turns: int = 1, often: Any = (), **_: Any) -> dict[str, list[float]]:
+        asked.append((turns, set(often)))
+        return {column.name: [TIMES[column.name]] * 3 for column in columns} | {"gpugrad": next(ours)}
+
+    monkeypatch.setattr(contest, "interleaved", interleaved)
+    columns = {name: gives(1.0) for name in TIMES}
+    again = (contest.TURNS, {"gpugrad", "PyTorch eager", "JAX jit"})
+    for verdict, median, calls in (("pass", 0.5, [(1, set()), again]), ("undecided", 0.95, [(1, set()), again])):
+        row = contest.timed(made(columns, targets=(contest.Target(1.0),)), "cpu", 3)
+        assert (row.comparisons[0].verdict, row.comparisons[0].spread.median, asked) == (verdict, median, calls)
+        assert row.figures["gpugrad"].median == median * 2e3
+        assert row.note == f"measured anew, in rounds of {contest.TURNS} turns"
+        asked.clear()
+    row = contest.timed(made(columns, targets=(contest.Target(1.0),)), "cpu", 3)
+    assert (row.comparisons[0].verdict, row.note, asked) == ("pass", "", [(1, set())])
 
 
 def test_a_row_is_void_unless_all_of_the_first_steps_agree() -> None:
