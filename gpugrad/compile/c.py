@@ -4,7 +4,8 @@
 form      when                                             a work item
 ========= ================================================ ==================================================================
 map       nothing is reduced                               an element, or a row of the last axis if arrays broadcast
-row       the last axis is reduced                         a place on the kept axes; its passes run along the reduced ones
+row       the last axis is reduced                         a place on the kept axes; its passes run along the reduced ones.
+                                                           Short rows: a block of them, side by side, as columns are
 column    the last axis is kept                            a block of neighbouring places on it, side by side
 full      everything is reduced                            a stretch of elements; a second function combines what they give
 ========= ================================================ ==================================================================
@@ -37,6 +38,10 @@ BLOCK = 1024
 LANES = 128
 """Columns side by side in a column kernel: some vectors, and a few cache lines of every row."""
 
+SHORT, SHORT_WRITTEN = 24, 12
+"""Elements, at most, of a row that is computed side by side with others, and of one that is also written: by itself it would be a vector or
+two, and what is left of them one element after the other."""
+
 PART = 16 * BLOCK
 """Elements in a work item of a full reduction: fixed, so that results do not depend on the number of threads."""
 
@@ -63,6 +68,16 @@ class Function:
     cost: float  # in nanoseconds, of each of the `elements`
     elements: int | Size
     scratch: tuple[int, int | Size]  # buffers per thread, elements in each
+    short: Short | None = None  # what does the same where rows are short
+
+
+class Short(NamedTuple):
+    """A function in place of another, where `length` is at most `most`, and its own source: it is compiled where rows are so short."""
+
+    length: int | Size
+    most: int
+    function: Function
+    text: str
 
 
 @dataclass
@@ -102,7 +117,7 @@ class _Writer:
         if not self.kept:
             return self._full()
         if self.emitter.axes[-1].reduced:
-            return Source(*self._single(*self._row()))
+            return self._rows()
         return Source(*self._single(*self._column()))
 
     def _single(self, items: Any, elements: Any, scratch: tuple[int, Any]) -> tuple[str, list[Function], list[Any]]:
@@ -137,8 +152,8 @@ class _Writer:
         outputs = len(arrays)
         for i, variable in enumerate(partial if final else ()):
             pointer(i, variable, self.extra[i][1], True)
-        for number, variable in emitter.arrays.items():
-            pointer(emitter.nodes[number], variable, emitter.nodes[number].dtype, True)
+        for number in sorted(emitter.arrays):
+            pointer(emitter.nodes[number], emitter.arrays[number], emitter.nodes[number].dtype, True)
         sizes = sorted(emitter.sizes)
         lines += [f"    const int64_t s{v} = n[{i}];" for i, v in enumerate(sizes)]
         strides = list(emitter.strides)
@@ -181,6 +196,18 @@ class _Writer:
         return Items(places(axes[:-1])), total, (0, 0)
 
     # Rows ------------------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> Source:
+        """A function for rows one by one and, where one axis is reduced, another for many short ones at a time."""
+        text, (function,), _ = self._single(*self._row())
+        if len(self.reduced) == 1:
+            other = _Writer(self.kernel, self.name, self.emitter.stored, self.emitter.strided)
+            short_text, (short,), _ = other._single(*other._column())
+            # Random bits are made for neighbours in a row.
+            if not other.emitter.random and (short.arrays, short.scalars) == (function.arrays, function.scalars):
+                most = SHORT_WRITTEN if self.full_roots else SHORT
+                function.short = Short(self.reduced[0].size, most, short, short_text)
+        return Source(text, [function], [])
 
     def _row(self) -> tuple[Any, Any, tuple[int, Any]]:
         emitter = self.emitter

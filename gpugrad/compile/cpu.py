@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy
 
@@ -20,6 +21,9 @@ HEAD = '#include "prelude.h"\n#include "maths.h"\n\n'
 _CHUNK = 8000.0
 """Nanoseconds of work that a thread takes at once."""
 
+Binder: TypeAlias = Callable[[tuple[int, ...], dict[int, tuple[int, ...]]], bytes]
+"""From the values of the sizes and the strides to the launcher's plan."""
+
 beside = True  # elementwise results are computed in the loops of full reductions
 empty = numpy.empty
 
@@ -32,28 +36,43 @@ class Library:
     """The functions of one source, built and loaded. `launch` is None where there is no compiler."""
 
     def __init__(self, source: str, name: str) -> None:
+        self.name = name
         self.library = build.load(HEAD + source, name)
         self.launch: Callable[..., None] | None = launcher() if self.library is not None else None
 
-    def binder(self, function: Function) -> Callable[[tuple[int, ...], dict[int, tuple[int, ...]]], bytes]:
+    def binder(self, function: Function) -> Binder:
         """A function from the values of the sizes and strides to the launcher's plan."""
-        address = ctypes.cast(getattr(self.library, function.name), ctypes.c_void_p).value
-        assert address is not None
-        items_of = count(function.items)
-        buffers, length = function.scratch
-        evaluate = evaluator([function.elements, length])
+        usual, short = _binder(self.library, function), function.short
+        if short is None:
+            return usual
 
-        def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bytes:
-            items, (elements, each) = items_of(sizes), evaluate(sizes)
-            cost = function.cost * elements
-            grain = max(1, int(items * _CHUNK / max(cost, 1.0)))
-            integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
-            return plan(
-                address, items, int(cost), len(function.arrays), function.outputs, len(function.scalars),
-                buffers * ((8 * each + 127) // 64 * 64), grain, integers,  # each buffer begins on a cache line
-            )  # fmt: skip
+        @functools.cache
+        def for_short_rows() -> Binder:
+            library = build.load(HEAD + short.text, f"{self.name}_short")
+            return usual if library is None else _binder(library, short.function)
 
-        return bind
+        length = evaluator([short.length])
+        return lambda sizes, strides: (for_short_rows() if length(sizes)[0] <= short.most else usual)(sizes, strides)
+
+
+def _binder(library: Any, function: Function) -> Binder:
+    address = ctypes.cast(getattr(library, function.name), ctypes.c_void_p).value
+    assert address is not None
+    items_of = count(function.items)
+    buffers, length = function.scratch
+    evaluate = evaluator([function.elements, length])
+
+    def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bytes:
+        items, (elements, each) = items_of(sizes), evaluate(sizes)
+        cost = function.cost * elements
+        grain = max(1, int(items * _CHUNK / max(cost, 1.0)))
+        integers = [sizes[v] for v in function.sizes] + [strides[number][axis] for number, axis in function.strides]
+        return plan(
+            address, items, int(cost), len(function.arrays), function.outputs, len(function.scalars),
+            buffers * ((8 * each + 127) // 64 * 64), grain, integers,  # each buffer begins on a cache line
+        )  # fmt: skip
+
+    return bind
 
 
 def count(items: Items) -> Callable[[tuple[int, ...]], int]:

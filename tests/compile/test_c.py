@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad.compile import cpu, runtime
-from gpugrad.compile.c import BLOCK, LANES, PART
+from gpugrad.compile.c import BLOCK, LANES, PART, SHORT, SHORT_WRITTEN
 from gpugrad.compile.compiled import Compiled
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -77,6 +78,68 @@ def test_rows(threads: int) -> None:
     rows = [(2, 3), (3, BLOCK - 1), (2, BLOCK), (2, 2 * BLOCK + 1), (400, 500)]
     check(lambda x: gg.exp(x - gg.max(x, axis=1, keepdims=True)) / gg.sum(gg.exp(x), axis=1, keepdims=True), *rows)
     check(lambda x: (gg.sum(x, axis=1), gg.min(x, axis=1), gg.mean(x, axis=1), gg.prod(x, axis=1)), *rows)
+
+
+SHORT_ROWS = list(
+    itertools.product((2, 40, LANES - 1, LANES + 1, 1000), (3, SHORT_WRITTEN, SHORT_WRITTEN + 1, SHORT, SHORT + 1))
+)
+
+
+def test_short_rows(threads: int) -> None:
+    """They are computed side by side, on the way of columns."""
+    check(lambda x: gg.exp(x - gg.max(x, axis=1, keepdims=True)) / gg.sum(gg.exp(x), axis=1, keepdims=True), *SHORT_ROWS)
+    check(lambda x: (gg.sum(x, axis=1), gg.min(x, axis=1), gg.mean(x, axis=1), gg.prod(x * 2, axis=1)), *SHORT_ROWS)
+    check(
+        lambda x: (x - gg.mean(x, axis=-1, keepdims=True)) / gg.sqrt(gg.var(x, axis=-1, keepdims=True) + 1),
+        (9, 30, 10),
+        (2, 3, 5),
+    )
+    check(lambda x: gg.sum(x, axis=(2, 3)), (20, 30, 3, 4), (2, 3, 5, 7))
+    check(lambda x: gg.permute_dims(x, (1, 2, 0)) * gg.sum(x, axis=0)[..., None], (10, 20, 30))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "int32", "uint8", "int64", "bool"])
+def test_short_rows_of_other_dtypes(dtype: str) -> None:
+    x = (array(200, 9) * 3).astype(dtype)
+    if x.dtype.kind == "f":
+        x[3, 4], x[5, 6], x[7, 1] = numpy.nan, numpy.inf, -numpy.inf
+
+    def function(x: Any) -> Any:
+        return (
+            gg.sum(x, axis=1),
+            gg.max(x, axis=1),
+            gg.min(x, axis=1),
+            gg.any(x, axis=1),
+            gg.all(x, axis=1),
+            gg.argmax(x, axis=1),
+        )
+
+    if dtype == "bool":
+
+        def function(x: Any) -> Any:
+            return gg.any(x, axis=1), gg.all(x, axis=1)
+
+    for given in (x, x[::-1], numpy.asfortranarray(x), x[:, ::2]):
+        for a, b in zip(Compiled(function, strict=True)(given), function(given), strict=True):
+            assert a.dtype == b.dtype
+            numpy.testing.assert_allclose(a, b, rtol=4e-3 if dtype == "float16" else 1e-12)
+
+
+def test_short_rows_are_compiled_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr(cpu.build, "load", lambda source, name, load=cpu.build.load: built.append(name) or load(source, name))
+    compiled = Compiled(lambda x: x - gg.max(x, axis=1, keepdims=True), "kernel", strict=True)
+    for shape, names in (((4, 100), ["kernel"]), ((4, 10), ["kernel_short"]), ((9, 10), []), ((9, 99), [])):
+        x = array(*shape)
+        numpy.testing.assert_array_equal(compiled(x), x - x.max(1, keepdims=True))
+        assert built == names
+        built.clear()
+    monkeypatch.setattr(
+        cpu.build, "load", lambda source, name, load=cpu.build.load: None if "short" in name else load(source, name)
+    )
+    x = array(50, 10)
+    compiled = Compiled(lambda x: x + gg.max(x, axis=1, keepdims=True), "kernel", strict=True)
+    numpy.testing.assert_array_equal(compiled(x), x + x.max(1, keepdims=True))
 
 
 def test_rows_of_several_axes(threads: int) -> None:
