@@ -28,7 +28,7 @@ Build = Callable[[Any, str], Step]
 BURST = 0.15
 """Seconds for which a column is measured in a round."""
 
-TURNS = 5
+TURNS = 9
 """How often columns are measured in a round where a target was undecided: what was measured before is dropped, whatever comes out."""
 
 SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6}

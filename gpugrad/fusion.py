@@ -192,7 +192,8 @@ class fuse(Generic[P, R]):
     def source(self, language: str, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """The source of the kernels for arguments like these, in "c" or "cuda"; for Tensors that record, also of the gradient.
 
-        Nothing is compiled or run: CUDA source can be read on a machine without a GPU. Raises OptionError for another language.
+        Nothing is compiled or run: CUDA source can be read on a machine without a GPU. Many rows of a few elements have kernels of
+        their own on the CPU, of which those for longer rows are shown. Raises OptionError for another language.
         """
         if language not in ("c", "cuda"):
             raise OptionError(f"source: got {language!r}, expected 'c' or 'cuda'")

@@ -287,7 +287,7 @@ def _are_labels(target: Any, classes: Any, /) -> bool:
     """Whether all are 0 to classes - 1."""
     if target.size <= HANDFUL:
         labels = target.reshape(-1).tolist()
-        return bool(min(labels) >= 0 and max(labels) < classes)
+        return not labels or bool(min(labels) >= 0 and max(labels) < classes)
     # As unsigned numbers, negative ones are the largest.
     return bool(_maximum_reduce(target.view(numpy.uint64), None) < classes)
 

@@ -148,7 +148,7 @@ def interleaved(
     """Seconds per repeat of each column, one number per round.
 
     A round measures the columns in turn, each time starting with another one; every burst has a :func:`rest` before it and a warm-up of
-    its own. Columns named in `often` have so many `turns` in a round, one after the other, and the median of them counts.
+    its own. Columns named in `often` have so many `turns` in a round, each after all the others' turn, and the median of them counts.
     Before all rounds, twice `trial` calls warm up and tell how many fill a burst. Once it is `late` no further round is begun.
     """
     calls = {column.name: _calls(column, burst, trial) for column in columns}

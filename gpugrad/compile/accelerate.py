@@ -42,7 +42,7 @@ def accelerated(
         kind = type(x)
         if kind is numpy.ndarray:
             if x.size < smallest:
-                if x.size > 1:
+                if x.size != 1:
                     return few(*operands, **options)
                 for y in operands:  # a gradient may be one number, of a loss
                     if type(y) is numpy.ndarray and y.size >= smallest:

@@ -42,6 +42,9 @@ SHORT, SHORT_WRITTEN = 24, 12
 """Elements, at most, of a row that is computed side by side with others, and of one that is also written: by itself it would be a vector or
 two, and what is left of them one element after the other."""
 
+SIDE_BY_SIDE = LANES // 2
+"""Rows, at least, that there have to be along the last kept axis for that."""
+
 PART = 16 * BLOCK
 """Elements in a work item of a full reduction: fixed, so that results do not depend on the number of threads."""
 
@@ -72,12 +75,14 @@ class Function:
 
 
 class Short(NamedTuple):
-    """A function in place of another, where `length` is at most `most`, and its own source: it is compiled where rows are so short."""
+    """A function in place of another where rows have a `length` of `most` or less, and the last kept axis has a `width` of SIDE_BY_SIDE or
+    more; and its own source, which is compiled where that is so."""
 
     length: int | Size
     most: int
+    width: int | Size
     function: Function
-    text: str
+    source: str
 
 
 @dataclass
@@ -199,15 +204,15 @@ class _Writer:
 
     def _rows(self) -> Source:
         """A function for rows one by one and, where one axis is reduced, another for many short ones at a time."""
-        text, (function,), _ = self._single(*self._row())
+        source, (function,), _ = self._single(*self._row())
         if len(self.reduced) == 1:
             other = _Writer(self.kernel, self.name, self.emitter.stored, self.emitter.strided)
-            short_text, (short,), _ = other._single(*other._column())
+            short_source, (short,), _ = other._single(*other._column())
             # Random bits are made for neighbours in a row.
             if not other.emitter.random and (short.arrays, short.scalars) == (function.arrays, function.scalars):
                 most = SHORT_WRITTEN if self.full_roots else SHORT
-                function.short = Short(self.reduced[0].size, most, short, short_text)
-        return Source(text, [function], [])
+                function.short = Short(self.reduced[0].size, most, self.kept[-1].size, short, short_source)
+        return Source(source, [function], [])
 
     def _row(self) -> tuple[Any, Any, tuple[int, Any]]:
         emitter = self.emitter

@@ -117,7 +117,7 @@ class Compiled:
         for guard, call, plain in found:
             if guard is None or guard(floats):
                 return call(*args, *floats) if plain else call(args, options, floats)
-        return self._prepare(key, args, options, floats)
+        return self._first_call(key, args, options, floats)
 
     # Preparing -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Compiled:
             self.told.add(cause)
             _log.warning("gpugrad: %s: %s", self.name, message)
 
-    def _prepare(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
+    def _first_call(self, key: Any, args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
         """The result of a call, for whose like from now on is remembered what to run."""
         with self._lock:
             try:
@@ -416,6 +416,7 @@ def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[
 
 
 def _first(arrays: Sequence[Any]) -> Any:
+    """What a function returns that has one result and returns that; programs that are told so have no tuple around it."""
     return arrays[0]
 
 

@@ -48,11 +48,16 @@ class Library:
 
         @functools.cache
         def for_short_rows() -> Binder:
-            library = build.load(HEAD + short.text, f"{self.name}_short")
+            library = build.load(HEAD + short.source, f"{self.name}_short")
             return usual if library is None else _binder(library, short.function)
 
-        length = evaluator([short.length])
-        return lambda sizes, strides: (for_short_rows() if length(sizes)[0] <= short.most else usual)(sizes, strides)
+        extents = evaluator([short.length, short.width])
+
+        def bind(sizes: tuple[int, ...], strides: dict[int, tuple[int, ...]]) -> bytes:
+            length, width = extents(sizes)
+            return (for_short_rows() if length <= short.most and width >= c.SIDE_BY_SIDE else usual)(sizes, strides)
+
+        return bind
 
 
 def _binder(library: Any, function: Function) -> Binder:

@@ -136,6 +136,7 @@ def _default_threads() -> int:
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()  # it may have been held by a thread that the child does not have
+    _default_threads.cache_clear()  # which processors it may use, the child may choose anew
 
 
 if hasattr(os, "register_at_fork"):

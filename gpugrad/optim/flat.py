@@ -48,13 +48,13 @@ class FlatBuffer:
     then real, and twice as long.
 
     ``numbers[i]`` is what is kept on the host for parameter i: None before its first step. `places` says which of those of its group,
-    `group`, the parameters are.
+    `params`, the parameters are.
     """
 
-    def __init__(self, group: Sequence[Tensor], places: Sequence[int]) -> None:
-        self.parameters = parameters = [group[place] for place in places]
+    def __init__(self, params: Sequence[Tensor], places: Sequence[int]) -> None:
+        self.parameters = parameters = [params[place] for place in places]
         self.places = list(places)
-        self._size_of_group = len(group)
+        self._size_of_group = len(params)
         self.shapes = [tuple(p.array.shape) for p in parameters]
         self.starts = list(accumulate(map(math.prod, self.shapes), initial=0))
         self.numbers: list[dict[str, float] | None] = [None] * len(self.shapes)

@@ -12,7 +12,7 @@ import pytest
 
 import gpugrad as gg
 from gpugrad.compile import cpu, runtime
-from gpugrad.compile.c import BLOCK, LANES, PART, SHORT, SHORT_WRITTEN
+from gpugrad.compile.c import BLOCK, LANES, PART, SHORT, SHORT_WRITTEN, SIDE_BY_SIDE
 from gpugrad.compile.compiled import Compiled
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -85,7 +85,15 @@ SHORT_ROWS = list(
 )
 
 
-def test_short_rows(threads: int) -> None:
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the libraries that are built, in order."""
+    names: list[str] = []
+    monkeypatch.setattr(cpu.build, "load", lambda source, name, load=cpu.build.load: names.append(name) or load(source, name))
+    return names
+
+
+def test_short_rows(threads: int, built: list[str]) -> None:
     """They are computed side by side, on the way of columns."""
     check(lambda x: gg.exp(x - gg.max(x, axis=1, keepdims=True)) / gg.sum(gg.exp(x), axis=1, keepdims=True), *SHORT_ROWS)
     check(lambda x: (gg.sum(x, axis=1), gg.min(x, axis=1), gg.mean(x, axis=1), gg.prod(x * 2, axis=1)), *SHORT_ROWS)
@@ -96,6 +104,7 @@ def test_short_rows(threads: int) -> None:
     )
     check(lambda x: gg.sum(x, axis=(2, 3)), (20, 30, 3, 4), (2, 3, 5, 7))
     check(lambda x: gg.permute_dims(x, (1, 2, 0)) * gg.sum(x, axis=0)[..., None], (10, 20, 30))
+    assert built.count("kernel_short") == 4  # the last one sums up columns
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "int32", "uint8", "int64", "bool"])
@@ -125,21 +134,30 @@ def test_short_rows_of_other_dtypes(dtype: str) -> None:
             numpy.testing.assert_allclose(a, b, rtol=4e-3 if dtype == "float16" else 1e-12)
 
 
-def test_short_rows_are_compiled_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[str] = []
-    monkeypatch.setattr(cpu.build, "load", lambda source, name, load=cpu.build.load: built.append(name) or load(source, name))
+def test_short_rows_are_compiled_where_there_are_many(built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = Compiled(lambda x: x - gg.max(x, axis=1, keepdims=True), "kernel", strict=True)
-    for shape, names in (((4, 100), ["kernel"]), ((4, 10), ["kernel_short"]), ((9, 10), []), ((9, 99), [])):
+    for shape, names in (
+        ((400, 100), ["kernel"]), ((9, 10), []), ((400, 10), ["kernel_short"]), ((SIDE_BY_SIDE, 10), []), ((9, 99), []),
+    ):  # fmt: skip
         x = array(*shape)
         numpy.testing.assert_array_equal(compiled(x), x - x.max(1, keepdims=True))
         assert built == names
         built.clear()
-    monkeypatch.setattr(
-        cpu.build, "load", lambda source, name, load=cpu.build.load: None if "short" in name else load(source, name)
-    )
-    x = array(50, 10)
+    load = cpu.build.load
+    monkeypatch.setattr(cpu.build, "load", lambda source, name: None if "short" in name else load(source, name))
+    x = array(500, 10)
     compiled = Compiled(lambda x: x + gg.max(x, axis=1, keepdims=True), "kernel", strict=True)
     numpy.testing.assert_array_equal(compiled(x), x + x.max(1, keepdims=True))
+
+
+def test_short_rows_are_side_by_side_along_one_axis(built: list[str]) -> None:
+    """Few along the last kept axis, which a broadcast operand keeps from being merged with the others, are computed one by one."""
+    compiled = Compiled(lambda x, y: gg.sum(x * y, axis=2), "kernel", strict=True)
+    for shape, names in (((100, 2, 10), ["kernel"]), ((3, 100, 10), ["kernel_short"])):
+        x, y = array(*shape), array(*shape[1:])
+        numpy.testing.assert_allclose(compiled(x, y), (x * y).sum(2), rtol=1e-6)
+        assert built == names
+        built.clear()
 
 
 def test_rows_of_several_axes(threads: int) -> None:

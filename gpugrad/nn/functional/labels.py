@@ -13,7 +13,7 @@ from gpugrad.errors import DTypeError, IndexingError, ShapeError
 from gpugrad.families import fused
 from gpugrad.nn.functional.reduction import checkable
 from gpugrad.ops.dtypes import astype
-from gpugrad.ops.elementwise import logical_and, logical_or, where
+from gpugrad.ops.elementwise import logical_and, logical_not, logical_or, where
 from gpugrad.ops.indexing import take_along_axis
 from gpugrad.ops.reduction import any, max, min
 from gpugrad.ops.shape import expand_dims, moveaxis, reshape
@@ -28,10 +28,10 @@ _ARE_LABELS = Kernels("are_labels", _are_labels_definition, standard=False)
 
 
 def labels_of(target: Any, classes: int, ignore_index: int) -> tuple[Any, Any, Any]:
-    """Which labels count, labels that are safe to index with, and which are out of range (possible on a GPU only)."""
+    """Which labels count, labels that are safe to index with, and which of those that count are no class."""
     kept = target != ignore_index
-    bad = logical_and(kept, logical_or(target < 0, target >= classes))
-    return kept, where(logical_and(kept, target < classes), target, 0), bad
+    fits = logical_and(target >= 0, target < classes)
+    return kept, where(logical_and(kept, fits), target, 0), logical_and(kept, logical_not(fits))
 
 
 def hot(labels: Any, classes: int) -> Any:

@@ -141,7 +141,7 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, axis=axis, reduction=reduction, label_smoothing=label_smoothing)
     x, labels, losses_shape = rows(input, target, reduction, "cross_entropy")
     # A label that is no class makes a sum of losses nan: looking at that one number is quicker than looking at all labels.
-    later = reduction != "none" and not flags() & DEBUG
+    later = reduction != "none" and x.shape[1] > 0 and not flags() & DEBUG
     if not later:
         check_labels(labels, x.shape[1], ignore_index, "cross_entropy")
     if weight is None:

@@ -151,7 +151,7 @@ def test_labels_out_of_range(function, label):
 @pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"weight": np.ones(3)}, {"ignore_index": 1}], ids=str)
 def test_labels_out_of_range_in_every_kernel(rows, reduction, options):
     x = gg.tensor(np.tile(X, (rows, 1)), requires_grad=True)
-    for bad in (3, -1, 2**40):
+    for bad in (3, -1, -5, 2**40, -(2**40)):
         labels = np.tile([0, 1, 2, 1], rows)
         labels[-2] = bad
         with pytest.raises(IndexingError, match=rf"^cross_entropy: label {bad} is out of range for 3 classes"):
@@ -165,6 +165,21 @@ def test_labels_out_of_range_on_a_pretend_device():
     device = strict.Device("device1")
     with pytest.raises(IndexingError, match="cross_entropy: label 7 is out of range for 3 classes"):
         F.cross_entropy(strict.asarray(X, device=device), strict.asarray([0, 7, -1, 1], device=device))
+    with pytest.raises(IndexingError, match="cross_entropy: label -8 is out of range for 3 classes"):
+        F.cross_entropy(strict.asarray(X, device=device), strict.asarray([0, 1, -8, 1], device=device))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_without_classes_no_label_is_one(reduction):
+    with pytest.raises(IndexingError, match="cross_entropy: label 0 is out of range for 0 classes"):
+        F.cross_entropy(np.zeros((2, 0)), np.zeros(2, int), reduction=reduction)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_an_empty_batch_has_a_sum_of_zero(dtype):
+    x, labels = np.empty((0, 3), dtype), np.empty(0, int)
+    assert F.cross_entropy(x, labels, reduction="sum") == 0
+    assert F.cross_entropy(x, labels, reduction="none").shape == (0,)
 
 
 @pytest.mark.parametrize("function", [F.cross_entropy, F.nll_loss])
