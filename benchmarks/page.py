@@ -53,7 +53,7 @@ No figure on this page, in its pictures or in the [README](../README.md#speed) i
 - **Side by side.** Each round measures every library once, in turn, each round beginning with another, and each after a rest until its
   threads are idle: those of OpenBLAS look for work for a tenth of a second. Ratios are taken within a round; what is told is the
   median over the rounds and, in brackets, the quartiles. So a machine that is slower for a while is so for all. Where a target is then
-  undecided, the row is measured anew, in rounds in which those that decide it have nine turns each, of which the median counts; what
+  undecided, the row is measured anew, in rounds in which those that decide it have several turns each, of which the median counts; what
   was measured before is dropped, whatever comes out, and the row says so.
 - **Warm.** Each library runs before it is measured. What the first step takes, compiling included, is [apart](#compile-time).
 - **The same threads** for every library: all cores, but where a line names a number.
