@@ -18,7 +18,7 @@ needs again is kept in a buffer of the thread, which stays in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -76,13 +76,12 @@ class Function:
 
 class Short(NamedTuple):
     """A function in place of another where rows have a `length` of `most` or less, and the last kept axis has a `width` of SIDE_BY_SIDE or
-    more; and its own source, which is compiled where that is so."""
+    more: `write` returns it with a source of its own, which is written and compiled only where that is so, or None."""
 
     length: int | Size
     most: int
     width: int | Size
-    function: Function
-    source: str
+    write: Callable[[], tuple[str, Function] | None]
 
 
 @dataclass
@@ -205,14 +204,16 @@ class _Writer:
     def _rows(self) -> Source:
         """A function for rows one by one and, where one axis is reduced, another for many short ones at a time."""
         source, (function,), _ = self._single(*self._row())
-        if len(self.reduced) == 1:
-            other = _Writer(self.kernel, self.name, self.emitter.stored, self.emitter.strided)
-            short_source, (short,), _ = other._single(*other._column())
-            # Random bits are made for neighbours in a row.
-            if not other.emitter.random and (short.arrays, short.scalars) == (function.arrays, function.scalars):
-                most = SHORT_WRITTEN if self.full_roots else SHORT
-                function.short = Short(self.reduced[0].size, most, self.kept[-1].size, short, short_source)
+        if len(self.reduced) == 1 and not self.emitter.random:  # random bits are made for neighbours in a row
+            most = SHORT_WRITTEN if self.full_roots else SHORT
+            function.short = Short(self.reduced[0].size, most, self.kept[-1].size, lambda: self._side_by_side(function))
         return Source(source, [function], [])
+
+    def _side_by_side(self, function: Function) -> tuple[str, Function] | None:
+        """The source of another form of a function of rows, and the other one, if it takes the same arguments."""
+        other = _Writer(self.kernel, self.name, self.emitter.stored, self.emitter.strided)
+        source, (found,), _ = other._single(*other._column())
+        return (source, found) if (found.arrays, found.scalars) == (function.arrays, function.scalars) else None
 
     def _row(self) -> tuple[Any, Any, tuple[int, Any]]:
         emitter = self.emitter

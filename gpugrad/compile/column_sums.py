@@ -1,6 +1,6 @@
 """Sums over the rows of NumPy's matrices, the gradients of biases, by a kernel written in C, column_sums.c.
 
-NumPy adds up narrow rows one number at a time, and on one thread.
+NumPy's sums take longer where rows are narrow, and run on one thread.
 """
 
 from __future__ import annotations

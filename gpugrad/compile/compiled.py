@@ -175,12 +175,13 @@ class Compiled:
         """The function of (args, options, floats) that a call is; `run` itself where that gets the arguments as they are."""
         places = [i for i, x in enumerate(args) if is_array(x)]
         build = traced.rebuild
-        if len(places) == len(args) and not traced.trace.draws and build in (_first, tuple):
+        single = build is _first
+        if len(places) == len(args) and not traced.trace.draws and (single or build is tuple):
             return run
-        build = _itself if build is _first else build
 
         def call(args: tuple[Any, ...], options: dict[str, Any], floats: list[float]) -> Any:
-            return build(run(*[args[i] for i in places], *drawn(), *floats))
+            found = run(*[args[i] for i in places], *drawn(), *floats)
+            return found if single else build(found)
 
         return call
 
@@ -418,10 +419,6 @@ def _results(out: Any, trace: Trace, arguments: Sequence[Symbol]) -> tuple[list[
 def _first(arrays: Sequence[Any]) -> Any:
     """What a function returns that has one result and returns that; programs that are told so have no tuple around it."""
     return arrays[0]
-
-
-def _itself(result: Any) -> Any:
-    return result
 
 
 def generated(language: str, name: str, outputs: Sequence[Node], inputs: Sequence[Node], strided: set[int]) -> str:

@@ -48,8 +48,9 @@ class Library:
 
         @functools.cache
         def for_short_rows() -> Binder:
-            library = build.load(HEAD + short.source, f"{self.name}_short")
-            return usual if library is None else _binder(library, short.function)
+            found = short.write()
+            library = build.load(HEAD + found[0], f"{self.name}_short") if found else None
+            return _binder(library, found[1]) if found and library is not None else usual
 
         extents = evaluator([short.length, short.width])
 
